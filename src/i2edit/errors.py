@@ -1,0 +1,35 @@
+"""Every error a person can cause: the message is a full sentence, the command line prints it and exits with code 2."""
+
+from __future__ import annotations
+
+
+class I2EditError(Exception):
+    """Base of all errors meant for the person; ``str(error)`` is a sentence that says what to do."""
+
+
+class PhotoError(I2EditError):
+    """The photo cannot be used: missing, empty, truncated, not an image, too large, unreadable."""
+
+
+class NoFaceFound(PhotoError):
+    """No face was found in the photo, or not the one that was asked for."""
+
+
+class FaceTooSmall(PhotoError):
+    """The face has too few pixels to be edited."""
+
+
+class WeightsError(I2EditError):
+    """Model weights are missing, damaged or cannot be fetched."""
+
+
+class MessageError(I2EditError):
+    """A message that cannot be taken, such as an empty one."""
+
+
+class OutputError(I2EditError):
+    """Results cannot be written."""
+
+
+class DataError(I2EditError):
+    """A data file or text form that breaks the data contract."""
