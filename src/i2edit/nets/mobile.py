@@ -172,19 +172,26 @@ class Synthesis(nn.Module):
 
 
 class Readout(nn.Module):
-    """128² features [B, 256, 128, 128] and the slots of w → RGB [B, 3, 256, 256], about [-1, 1]."""
+    """128² features [B, 256, 128, 128] and the slots of w → RGB [B, 3, 256, 256], about [-1, 1].
+
+    The layers after 128² sharpen and tint: what they do at 256² is read off their slots' mean, by one modulated linear
+    map for the low band and one small convolution for the detail.
+    """
 
     LAYERS = 5
 
-    def __init__(self, channels: int = 256, dim: int = W_DIM, slot: int = 15) -> None:
+    def __init__(self, channels: int = 256, dim: int = W_DIM, hidden: int = 64) -> None:
         super().__init__()
-        self.slot = slot
         self.style = nn.Linear(dim, channels)
         self.to_img = nn.Conv2d(channels, 12, 1)
+        self.depthwise = nn.Conv2d(channels, channels, 3, padding=1, groups=channels, bias=False)
+        self.pointwise = nn.Conv2d(channels, hidden, 1)
+        self.detail = nn.Conv2d(hidden, 12, 3, padding=1)
 
     def forward(self, features: Tensor, w: Tensor) -> Tensor:
-        style = self.style(w[:, self.slot])
-        return idwt(self.to_img(features * style[:, :, None, None]))
+        x = features * self.style(w[:, 3 * self.LAYERS :].mean(1))[:, :, None, None]
+        detail = self.detail(F.leaky_relu(self.pointwise(self.depthwise(x)), 0.2))
+        return idwt(self.to_img(x) + detail)
 
 
 class Generator(nn.Module):
@@ -207,15 +214,23 @@ class Generator(nn.Module):
     w_mean: Tensor
 
     @classmethod
-    def from_weights(cls) -> Generator:
-        """The published network from the cache (fetched if need be) with our own readout; float32, eval mode."""
+    def published(cls) -> Generator:
+        """The published network from the cache (fetched if need be); the readout is not trained yet."""
         from i2edit import assets, weights
 
         generator = cls()
         load_ir(generator, weights.get("mobilestylegan"))
-        assets.load_into(generator.readout, "readout.safetensors")
         generator.w_mean.copy_(assets.tensors("w_stats.safetensors")["mean"][None])
         return generator.eval().requires_grad_(False)
+
+    @classmethod
+    def from_weights(cls) -> Generator:
+        """The published network with our own readout; float32, eval mode."""
+        from i2edit import assets
+
+        generator = cls.published()
+        assets.load_into(generator.readout, "readout.safetensors")
+        return generator
 
     def z(self, seed: int) -> Tensor:
         """z of a face's seed, [1, 512]: `numpy.random.default_rng(seed).standard_normal(512)` in float32."""

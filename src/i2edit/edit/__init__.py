@@ -1,0 +1,1 @@
+"""Editors: (w_raw, edit state) → w. `directions` is the default."""

@@ -1,0 +1,176 @@
+"""The default editor: (w_raw, edit state) → w, one small linear problem for the whole belief.
+
+    w_raw [23, 512] + {smiling: 1.0, bangs: 0.6} → w [23, 512]
+
+Attribute logits and face landmarks are linear in w (`train/directions.py`). The step δ is the one that brings every
+requested logit to its target at the least cost
+
+    δᵀ Σ⁻¹ δ  +  λ ‖L δ‖²  +  Σ μ (aₖ·δ)²
+
+Σ is the covariance of w (stay where faces live), L the landmarks that this edit must not move, aₖ the attributes that
+nobody asked for and the confounders (male, child, old, glasses, hat, a hand). One solve: the order of the requests does
+not matter, and values do not undo each other. Each value's share of δ goes to its own slots only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from i2edit.nets.mobile import NUM_SLOTS
+from i2edit.ontology import EXCLUDES, EditState
+
+HELD_ALWAYS = ("male", "child", "old", "glasses", "hat", "hand")
+# Landmark groups of the 68-point scheme.
+JAW, BROWS, NOSE, EYES, MOUTH = range(0, 17), range(17, 27), range(27, 36), range(36, 48), range(48, 68)
+# Attributes that the labels cannot tell apart in w, or that come with each other: never held against each other.
+TOGETHER: tuple[frozenset[str], ...] = (
+    frozenset({"mustache", "goatee", "sideburns", "bushy eyebrows"}),
+    frozenset({"heavy makeup", "lipstick", "rosy cheeks", "no makeup", "earrings"}),
+    frozenset({"brown hair", "blond hair", "black hair", "gray hair"}),
+    frozenset({"smiling", "no smiling", "angry", "sad"}),
+    frozenset({"pale skin", "rosy cheeks"}),
+)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How one value is edited: its slots [first, last), the landmarks it may move, its target."""
+
+    slots: tuple[int, int]
+    moves: tuple[range, ...] = ()
+    quantile: float = 1.0  # 0: the median of the faces that have it, 1: the 80th percentile
+    least: float = 2.0  # the least change of the logit, so that asking for what is there already still shows
+    releases: tuple[str, ...] = ()  # confounders that this value cannot do without, held less
+
+
+SHAPE, ALL, COLOUR = (0, 14), (0, NUM_SLOTS), (7, NUM_SLOTS)
+KINDS: dict[str, Kind] = {
+    "smiling": Kind(SHAPE, (MOUTH,)),
+    "angry": Kind(SHAPE, (MOUTH, BROWS, EYES), 1.2),
+    "sad": Kind(SHAPE, (MOUTH, BROWS, EYES), 1.2),
+    "no smiling": Kind(SHAPE, (MOUTH,), 0.6),
+    "brown hair": Kind(COLOUR, quantile=1.2),
+    "blond hair": Kind(COLOUR),
+    "black hair": Kind(COLOUR),
+    "gray hair": Kind(COLOUR, releases=("old",)),
+    "straight hair": Kind(SHAPE),
+    "wavy hair": Kind(SHAPE),
+    "receding hairline": Kind(SHAPE),
+    "sideburns": Kind((0, 18), releases=("male",)),
+    "bangs": Kind(SHAPE),
+    "mustache": Kind((0, 18), releases=("male",)),
+    "goatee": Kind((0, 18), releases=("male",)),
+    "no makeup": Kind((4, NUM_SLOTS), quantile=0.5),
+    "heavy makeup": Kind((4, NUM_SLOTS), releases=("male",)),
+    "lipstick": Kind((6, NUM_SLOTS), releases=("male",)),
+    "earrings": Kind(ALL),
+    "bushy eyebrows": Kind(SHAPE, (BROWS,), 1.5, 3.0),
+    "big lips": Kind(SHAPE, (MOUTH,), 1.2),
+    "rosy cheeks": Kind(COLOUR, quantile=1.2),
+    "pale skin": Kind(COLOUR, quantile=1.2),
+}
+
+
+def label_of(value: str) -> str:
+    """The label key of an ontology value: "no smiling" → "no_smiling"."""
+    return value.replace(" ", "_")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """λ and μ of the cost, in squared standard deviations of w per unit."""
+
+    landmark: float = 3000.0  # per (part of the picture's side)², summed over the points held
+    attribute: float = 0.3  # per squared logit of an attribute that nobody asked for
+    confounder: float = 0.8
+    released: float = 0.08
+    longest: float = 14.0  # standard deviations of w (Mahalanobis); longer steps are shortened
+
+
+class Directions:
+    """Linear attribute and landmark maps of w, and the edit that they define."""
+
+    def __init__(self, tensors: Mapping[str, Tensor], report: Mapping[str, dict[str, float]], stats: Mapping[str, Tensor], settings: Settings | None = None) -> None:
+        self.settings = settings or Settings()
+        self.keys = tuple(name.removeprefix("normal.") for name in tensors if name.startswith("normal."))
+        self._index = {key: i for i, key in enumerate(self.keys)}
+        self.mean = stats["mean"].double()
+        covariance = stats["cov"].double()
+        self._precision = torch.linalg.inv(covariance + 1e-4 * torch.eye(len(covariance), dtype=torch.float64) * covariance.diagonal().mean())
+        self._normals = torch.stack([tensors[f"normal.{key}"] for key in self.keys]).double()
+        self._offsets = torch.stack([tensors[f"offset.{key}"][0] for key in self.keys]).double()
+        self._landmarks = tensors["landmark.normal"].double().reshape(68, 2, -1)
+        self._landmark_offsets = tensors["landmark.offset"].double()
+        self._measured = report
+
+    @classmethod
+    def from_assets(cls) -> Directions:
+        """The shipped directions."""
+        import json
+
+        from i2edit import assets
+
+        report = json.loads((assets.FOLDER / "directions.json").read_text())
+        return cls(assets.tensors("directions.safetensors"), report["attributes"], assets.tensors("w_stats.safetensors"))
+
+    def logits(self, w: Tensor) -> dict[str, float]:
+        """Logit of every label for w [512] or [23, 512] (then of the mean over the slots); above 0 = more likely there."""
+        w = w.double().reshape(-1, w.shape[-1]).mean(0)
+        return dict(zip(self.keys, ((self._normals @ (w - self.mean)) + self._offsets).tolist(), strict=True))
+
+    def target(self, value: str, logit: float, strength: float) -> float:
+        """The change of the value's logit that is asked for."""
+        kind, measured = KINDS[value], self._measured[label_of(value)]
+        low, high = measured["positive_median"], measured["positive_high"]
+        goal = low + kind.quantile * (high - low)
+        return strength * max(goal - logit, kind.least)
+
+    def step(self, w_raw: Tensor, state: EditState) -> Tensor:
+        """δ [23, 512], zero for the empty state."""
+        values = state.belief.values
+        if not values:
+            return torch.zeros_like(w_raw)
+        logits = self.logits(w_raw)
+        hessian = self._precision.clone()
+        moved = {point for value in values for group in KINDS[value].moves for point in group}
+        held_points = [point for point in range(68) if point not in moved]
+        rows = self._landmarks[held_points].flatten(0, 1)
+        hessian += self.settings.landmark * rows.T @ rows
+        released = {name for value in values for name in KINDS[value].releases}
+        related = {other for value in values for group in TOGETHER if value in group for other in group}
+        related |= {other for value in values for other in EXCLUDES[value]} | set(values)
+        weights = torch.zeros(len(self.keys), dtype=torch.float64)
+        for key, i in self._index.items():
+            if key in HELD_ALWAYS:
+                weights[i] = self.settings.released if key in released else self.settings.confounder
+            elif key.replace("_", " ") not in related:
+                weights[i] = self.settings.attribute
+        hessian += (self._normals * weights[:, None]).T @ self._normals
+        wanted = torch.stack([self._normals[self._index[label_of(value)]] for value in values])
+        goals = torch.tensor([self.target(v, logits[label_of(v)], state.strength(v)) for v in values], dtype=torch.float64)
+        spread = torch.linalg.solve(hessian, wanted.T)  # [512, n]
+        # A little give on the diagonal: two values that w cannot tell apart must not pull to infinity.
+        gram = wanted @ spread
+        gram += 0.03 * torch.diag(gram.diagonal())
+        shares = torch.linalg.solve(gram, goals)
+        length = float((spread @ shares) @ self._precision @ (spread @ shares)) ** 0.5
+        shares = shares * min(1.0, self.settings.longest / max(length, 1e-9))
+        delta = torch.zeros(NUM_SLOTS, w_raw.shape[-1], dtype=torch.float64)
+        for value, share, direction in zip(values, shares, spread.T, strict=True):
+            first, last = KINDS[value].slots
+            delta[first:last] += share * direction
+        return delta.to(w_raw.dtype)
+
+    def edit(self, w_raw: Tensor, state: EditState) -> Tensor:
+        """w [23, 512] of the edited face; `w_raw` itself for the empty state."""
+        return w_raw + self.step(w_raw, state) if state.belief else w_raw
+
+    def landmark_shift(self, delta: Tensor) -> Tensor:
+        """How far a step moves the 68 landmarks, [68, 2] in parts of the picture's side."""
+        return self._landmarks @ delta.double().reshape(-1, delta.shape[-1]).mean(0)
+
+

@@ -1,0 +1,144 @@
+"""Aligned crop → w_raw: the point of the generator's W space that looks like the photo.
+
+    crop [1, 3, 1024, 1024] RGB in [-1, 1]  →  w_raw [23, 512], and how good it is
+
+Optimisation from the answer of a small regressor: LPIPS on the whole crop and on the inner face, pixels, identity
+(dlib's descriptor) and a pull of all slots to one common w, because W+ far from W does not edit well. Most steps look
+at the 256² preview of the generator, which costs a fraction of the picture; the last ones at the picture itself.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from i2edit.nets.dlibface import DlibFace, face_chip
+from i2edit.nets.lpips import LPIPS
+from i2edit.nets.mobile import USED_SLOTS, Generator
+
+INNER = (slice(60, 220), slice(48, 208))  # rows, columns of the inner face in a 256² aligned crop
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Steps and weights of the optimisation."""
+
+    preview_steps: int = 110
+    picture_steps: int = 8
+    lr: float = 0.06
+    picture_lr: float = 0.02
+    inner: float = 1.0
+    pixel: float = 0.5
+    identity: float = 0.6
+    pull: float = 0.02
+    prior: float = 0.002
+    regressor: bool = True
+
+
+SLOW = Settings(preview_steps=0, picture_steps=100, picture_lr=0.06, identity=0.0, regressor=False)
+"""The recipe that everything faster is compared with: 100 steps on whole pictures from the mean w."""
+
+
+@dataclass(frozen=True)
+class Inversion:
+    """w_raw [23, 512] and its distances to the photo: LPIPS (Alex, 256²), identity (dlib, 0.6 = somebody else)."""
+
+    w_raw: Tensor
+    lpips: float
+    identity: float
+    seconds: float
+    trace: list[dict[str, float]] = field(default_factory=list)
+
+
+class Inverter:
+    """Holds the networks; knows no photo."""
+
+    def __init__(
+        self,
+        generator: Generator,
+        lpips: LPIPS,
+        face: DlibFace,
+        regressor: nn.Module | None = None,
+        settings: Settings | None = None,
+    ) -> None:
+        self.generator, self.lpips, self.face, self.regressor = generator, lpips, face, regressor
+        self.settings = settings or Settings()
+
+    def start(self, small: Tensor, descriptor: Tensor, use_regressor: bool) -> Tensor:
+        """First guess of the common w, [1, 512]."""
+        if use_regressor and self.regressor is not None:
+            with torch.no_grad():
+                return self.regressor(small, descriptor)
+        return self.generator.w_mean.clone()
+
+    def __call__(
+        self,
+        crop: Tensor,
+        landmarks: Tensor,
+        progress: Callable[[float, str], None] | None = None,
+        settings: Settings | None = None,
+        steps_scale: float = 1.0,
+    ) -> Inversion:
+        """crop [1, 3, 1024, 1024] in [-1, 1]; landmarks [68, 2] in crop pixels (0..1024)."""
+        began = time.perf_counter()
+        s = settings or self.settings
+        s = replace(s, preview_steps=round(s.preview_steps * steps_scale), picture_steps=round(s.picture_steps * steps_scale))
+        small = F.interpolate(crop, size=256, mode="area")
+        points = landmarks / 4
+        with torch.no_grad():
+            whole = self.lpips.features(small)
+            inner = self.lpips.features(small[..., INNER[0], INNER[1]])
+            person = self.face(face_chip(small, points))
+        start = self.start(small, person, s.regressor)
+        common = start.clone().requires_grad_(True)
+        spread = torch.zeros(1, self.generator.synthesis.num_slots, start.shape[-1]).requires_grad_(True)
+        total = max(1, s.preview_steps + 4 * s.picture_steps)
+        trace: list[dict[str, float]] = []
+
+        def losses(view: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+            perceptual = self.lpips.distance(self.lpips.features(view), whole)
+            if s.inner:
+                part = self.lpips.distance(self.lpips.features(view[..., INNER[0], INNER[1]]), inner)
+                loss = perceptual + s.inner * part
+            else:
+                loss = perceptual
+            loss = loss + s.pixel * (view - small).square().mean()
+            identity = torch.zeros(1)
+            if s.identity:
+                identity = (self.face(face_chip(view, points)) - person).square().sum(1).add(1e-6).sqrt()
+                loss = loss + s.identity * identity
+            loss = loss + s.pull * spread[:, list(USED_SLOTS)].square().mean((0, 2)).sum()
+            loss = loss + s.prior * (common - self.generator.w_mean).square().sum()
+            return loss.sum(), perceptual.detach(), identity.detach()
+
+        def run(steps: int, lr: float, view: Callable[[Tensor], Tensor], name: str, cost: int, before: int) -> None:
+            optimiser = torch.optim.Adam([common, spread], lr=lr)
+            for step in range(steps):
+                t = step / max(1, steps)
+                ramp = min(1.0, (step + 1) / 5) * (0.5 + 0.5 * float(torch.cos(torch.tensor(t * torch.pi))))
+                for group in optimiser.param_groups:
+                    group["lr"] = lr * ramp
+                loss, perceptual, identity = losses(view(common[:, None] + spread))
+                optimiser.zero_grad()
+                loss.backward()
+                optimiser.step()
+                trace.append({"loss": loss.item(), "lpips": perceptual.item(), "identity": identity.item()})
+                if progress is not None:
+                    progress((before + cost * (step + 1)) / total, name)
+
+        run(s.preview_steps, s.lr, self.generator.preview, "finding the face", 1, 0)
+        run(s.picture_steps, s.picture_lr, self._picture, "refining", 4, s.preview_steps)
+        w = (common[:, None] + spread).detach()
+        with torch.no_grad():
+            view = self._picture(w)
+            lpips = self.lpips.distance(self.lpips.features(view), whole).item()
+            identity = (self.face(face_chip(view, points)) - person).norm().item()
+        return Inversion(w[0], lpips, identity, time.perf_counter() - began, trace)
+
+    def _picture(self, w: Tensor) -> Tensor:
+        return F.avg_pool2d(self.generator.synthesis(w), 4)
