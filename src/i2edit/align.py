@@ -32,6 +32,7 @@ Points = NDArray[np.float64]  # [n, 2]: x, y
 CROP = 1024  # pixels a side
 SEARCH_SIDE = 900  # longest side of the copy that faces are searched in
 CLOSE_SEARCH_SIDE = 3200  # the same for the second, slower search, when the first one finds nothing
+DOUBTFUL = 0.2  # a detector score below this needs a second look
 LANDMARK_FACE = 400  # landmarks are placed on a copy in which the face is this wide, whatever its size in the photo
 LEAST_EYE_DISTANCE = 24  # pixels; a crop of such a face is magnified almost eleven times
 
@@ -64,16 +65,17 @@ class Face:
 def find_faces(image: Image.Image) -> list[Face]:
     """The faces in a photo, the largest plausible one first; an empty list when there is none.
 
-    Searched in a copy of at most 900 pixels; only if that shows none, at up to 3200 pixels (small faces in large
-    photos), then with a margin around the photo (faces that fill it). Raises WeightsError if the model cannot be had.
+    Searched in a copy of at most 900 pixels; only if that shows no clear one, at up to 3200 pixels (small faces in
+    large photos), then with a margin around the photo (faces that fill it). Raises WeightsError without the model.
     """
-    image = image.convert("RGB")
+    image = _rgb(image)
     longest = max(image.size)
     found = _detect(image, min(1.0, SEARCH_SIDE / longest))
-    if not found:
-        found = _detect(image, min(2.0, CLOSE_SEARCH_SIDE / longest))
-    if not found:
-        found = _detect(image, min(1.0, SEARCH_SIDE / longest), margin=0.25)
+    searches = ((min(2.0, CLOSE_SEARCH_SIDE / longest), 0.0), (min(1.0, SEARCH_SIDE / longest), 0.25))
+    for scale, margin in searches:
+        if any(score >= DOUBTFUL for _, score in found):
+            break
+        found = [face for face in _detect(image, scale, margin) if face[1] >= DOUBTFUL] or found
     faces = [Face(box, _landmarks(image, box), score) for box, score in found]
     return sorted(faces, key=_prominence, reverse=True)
 
@@ -106,6 +108,11 @@ def pick_face(faces: list[Face], n: int | None = None, *, photo: Image.Image | N
 def _prominence(face: Face) -> float:
     """Size counts, but a doubtful face (a patch on a suit, folds in a curtain) counts for a tenth of a clear one."""
     return face.width * min(max(face.score, 0.1), 1.0)
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    """Pillow's ``convert`` would copy the photo, even if it is RGB."""
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 @lru_cache(maxsize=1)
@@ -175,14 +182,15 @@ def _landmarks(image: Image.Image, box: Box) -> Points:
 
 
 def _lies_on_its_side(photo: Image.Image) -> str | None:
-    scale = min(1.0, SEARCH_SIDE / max(photo.size))
+    small = _rgb(photo).copy()
+    small.thumbnail((SEARCH_SIDE, SEARCH_SIDE))
     turns = {
         Image.Transpose.ROTATE_90: "lie on its side",
         Image.Transpose.ROTATE_270: "lie on its side",
         Image.Transpose.ROTATE_180: "stand on its head",
     }
     for turn, words in turns.items():
-        if any(score > 0.3 for _, score in _detect(photo.convert("RGB").transpose(turn), scale)):
+        if any(score > 0.3 for _, score in _detect(small.transpose(turn), 1.0)):
             return words
     return None
 
@@ -208,7 +216,7 @@ def align(image: Image.Image, face: Face) -> Aligned:
 
     Where the crop reaches beyond the photo, it is mirrored and fades into a blur, as in FFHQ. Raises FaceTooSmall.
     """
-    image = image.convert("RGB")
+    image = _rgb(image)
     quad = _quad(face.landmarks)
     side = float(np.linalg.norm(quad[3] - quad[0]))
     if not side >= 1.0:  # also when it is not a number
@@ -303,7 +311,7 @@ def paste(
     (better): what was not edited does not change by a bit, and texture finer than a crop can hold (grain, pores, hairs)
     stays, except where the edit moved or removed what it belonged to.
     """
-    photo = photo.convert("RGB")
+    photo = _rgb(photo)
     weights = np.asarray(mask, dtype=np.float32)
     if crop.width != crop.height or weights.ndim != 2 or weights.shape[0] != weights.shape[1]:
         raise ValueError(f"crop and mask are square, not {crop.size} and {weights.shape}")

@@ -20,6 +20,7 @@ import stat
 import struct
 import threading
 import unicodedata
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
 # Formats that photos come in. Left out on purpose: EPS and PDF (programs for an interpreter), videos, scientific data.
 FORMATS = ["JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "DIB", "PPM", "JPEG2000", "ICO", "TGA", "PCX", "PSD", "QOI"]
-if "AVIF" in features.get_supported_modules():
+if features.check("avif"):
     FORMATS.append("AVIF")
 
 # Memory: a decoded pixel takes Pillow 4 bytes; turning or colour-converting a picture needs a second copy for a moment.
@@ -69,17 +70,20 @@ def open_photo(path: str | Path) -> Photo:
     Raises PhotoError: the file is missing, a folder, empty, unreadable, damaged, cut off, no picture, or far too large.
     """
     path = Path(path).expanduser()
+    notes: list[str] = []
+    try:
+        image = _to_srgb(_upright(_read(path, notes)), notes)
+    except MemoryError:
+        raise PhotoError(f"There is not enough memory to open {path}. Make the photo smaller first.") from None
+    return Photo(image, path, tuple(notes))
+
+
+def _read(path: Path, notes: list[str]) -> Image.Image:
     with _open_file(path) as file:
         head = file.read(64)
         file.seek(0)
-        notes: list[str] = []
         with _identify(file, head, path) as picture:
-            image = _decode(picture, head, path, notes)
-    try:
-        image = _to_srgb(_upright(image), notes)
-    except MemoryError:
-        raise _too_large(path, image.size) from None
-    return Photo(image, path, tuple(notes))
+            return _decode(picture, path, notes)
 
 
 def _open_file(path: Path) -> BinaryIO:
@@ -100,13 +104,14 @@ def _open_file(path: Path) -> BinaryIO:
         raise PhotoError(f"{str(path)!r} cannot be read: {_reason(error)}.") from None
 
 
-_bomb_check = threading.Lock()
+_reading = threading.Lock()
 
 
 @contextlib.contextmanager
-def _own_size_limits() -> Iterator[None]:
-    """Pillow refuses files above 179 megapixels. Here such files are decoded smaller: its check is off for a moment."""
-    with _bomb_check:
+def _own_rules() -> Iterator[None]:
+    """While Pillow reads: its limit of 179 megapixels is off, as larger files are decoded smaller here; no warnings."""
+    with _reading, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
             yield
@@ -117,10 +122,8 @@ def _own_size_limits() -> Iterator[None]:
 def _identify(file: BinaryIO, head: bytes, path: Path) -> Image.Image:
     """Reads the header only: no pixel is decoded yet."""
     try:
-        with _own_size_limits():
+        with _own_rules():
             return Image.open(file, formats=FORMATS)
-    except MemoryError:
-        raise _damaged(path) from None
     except Exception as error:  # whatever a decoder does when fed garbage: each has its own way
         if _kind(head):
             raise _damaged(path) from error
@@ -156,7 +159,7 @@ def _too_large(path: Path, size: tuple[int, int]) -> PhotoError:
     return PhotoError(f"{path} has {size[0]} × {size[1]} pixels, which is too large to open. Make it smaller first.")
 
 
-def _decode(picture: Image.Image, head: bytes, path: Path, notes: list[str]) -> Image.Image:
+def _decode(picture: Image.Image, path: Path, notes: list[str]) -> Image.Image:
     """The pixels of the first frame, at most KEEP_PIXELS of them, in the mode that the file has."""
     size = picture.size
     pixels = size[0] * size[1]
@@ -170,12 +173,12 @@ def _decode(picture: Image.Image, head: bytes, path: Path, notes: list[str]) -> 
     if decoded > (DECODE_PIXELS if is_jpeg or picture.format in ROW_DECODED else KEEP_PIXELS):
         raise _too_large(path, size)
     try:
-        with _own_size_limits():
+        with _own_rules():
             frames = int(getattr(picture, "n_frames", 1))  # may read on in the file, so it can fail as well
             picture.seek(0)
             picture.load()
     except MemoryError:
-        raise _too_large(path, size) from None
+        raise
     except Exception as error:
         raise _damaged(path) from error
     if frames > 1 and picture.format != "MPO":  # what follows in an MPO are previews and the other eye of a 3D camera
@@ -196,7 +199,10 @@ def _reduce(picture: Image.Image, factor: int) -> Image.Image:
         size = (max(1, picture.size[0] // factor), max(1, picture.size[1] // factor))
         smaller = picture.resize(size, Image.Resampling.NEAREST)
     else:
-        smaller = picture.reduce(factor)
+        smaller = Image.new(picture.mode, (-(-picture.width // factor), -(-picture.height // factor)))
+        for top in range(0, picture.height, 64 * factor):  # in strips, as Pillow copies what has an alpha channel
+            strip = picture.crop((0, top, picture.width, min(top + 64 * factor, picture.height)))
+            smaller.paste(strip.reduce(factor), (0, top // factor))
     smaller.info = dict(picture.info)
     exif = picture.getexif()
     if exif:

@@ -28,8 +28,8 @@ INNER = (slice(60, 220), slice(48, 208))  # rows, columns of the inner face in a
 class Settings:
     """Steps and weights of the optimisation."""
 
-    preview_steps: int = 110
-    picture_steps: int = 8
+    preview_steps: int = 70
+    picture_steps: int = 10
     lr: float = 0.06
     picture_lr: float = 0.02
     inner: float = 1.0
@@ -42,6 +42,41 @@ class Settings:
 
 SLOW = Settings(preview_steps=0, picture_steps=100, picture_lr=0.06, identity=0.0, regressor=False)
 """The recipe that everything faster is compared with: 100 steps on whole pictures from the mean w."""
+
+
+class Regressor(nn.Module):
+    """A first guess of w: one linear map of low rank from what the other networks see anyway.
+
+    In: LPIPS feature maps of the 256² crop (taps 3 and 5, averaged to 3 × 3), dlib's descriptor [B, 128], landmarks
+    [68, 2] in parts of the crop. Out: w [B, 512]. Learned by ridge regression on generated faces
+    (`train/regressor.py`).
+    """
+
+    FEATURES = 9 * (384 + 256) + 128 + 136
+
+    def __init__(self, rank: int = 96, dim: int = 512) -> None:
+        super().__init__()
+        self.down = nn.Linear(self.FEATURES, rank)
+        self.up = nn.Linear(rank, dim)
+
+    @classmethod
+    def from_assets(cls) -> Regressor:
+        """The shipped map."""
+        from i2edit import assets
+
+        regressor = cls()
+        assets.load_into(regressor, "regressor.safetensors")
+        return regressor.eval().requires_grad_(False)
+
+    @staticmethod
+    def inputs(maps: list[Tensor], descriptor: Tensor, landmarks: Tensor) -> Tensor:
+        """[B, FEATURES]."""
+        pooled = [F.adaptive_avg_pool2d(maps[i], 3).flatten(1) for i in (2, 4)]
+        points = landmarks.reshape(-1, 136).to(descriptor.dtype).expand(len(descriptor), -1)
+        return torch.cat([*pooled, descriptor, points], 1)
+
+    def forward(self, maps: list[Tensor], descriptor: Tensor, landmarks: Tensor) -> Tensor:
+        return self.up(self.down(self.inputs(maps, descriptor, landmarks)))
 
 
 @dataclass(frozen=True)
@@ -63,18 +98,11 @@ class Inverter:
         generator: Generator,
         lpips: LPIPS,
         face: DlibFace,
-        regressor: nn.Module | None = None,
+        regressor: Regressor | None = None,
         settings: Settings | None = None,
     ) -> None:
         self.generator, self.lpips, self.face, self.regressor = generator, lpips, face, regressor
         self.settings = settings or Settings()
-
-    def start(self, small: Tensor, descriptor: Tensor, use_regressor: bool) -> Tensor:
-        """First guess of the common w, [1, 512]."""
-        if use_regressor and self.regressor is not None:
-            with torch.no_grad():
-                return self.regressor(small, descriptor)
-        return self.generator.w_mean.clone()
 
     def __call__(
         self,
@@ -87,14 +115,18 @@ class Inverter:
         """crop [1, 3, 1024, 1024] in [-1, 1]; landmarks [68, 2] in crop pixels (0..1024)."""
         began = time.perf_counter()
         s = settings or self.settings
-        s = replace(s, preview_steps=round(s.preview_steps * steps_scale), picture_steps=round(s.picture_steps * steps_scale))
+        s = replace(
+            s, preview_steps=round(s.preview_steps * steps_scale), picture_steps=round(s.picture_steps * steps_scale)
+        )
         small = F.interpolate(crop, size=256, mode="area")
         points = landmarks / 4
         with torch.no_grad():
             whole = self.lpips.features(small)
             inner = self.lpips.features(small[..., INNER[0], INNER[1]])
             person = self.face(face_chip(small, points))
-        start = self.start(small, person, s.regressor)
+            start = self.generator.w_mean.clone()
+            if s.regressor and self.regressor is not None:
+                start = self.regressor(whole, person, landmarks / crop.shape[-1])
         common = start.clone().requires_grad_(True)
         spread = torch.zeros(1, self.generator.synthesis.num_slots, start.shape[-1]).requires_grad_(True)
         total = max(1, s.preview_steps + 4 * s.picture_steps)

@@ -153,10 +153,12 @@ class FaceMap:
         return self.polygon(self.outline(0.22, widen=-0.03), 0.2)
 
     def mouth(self, grow: float, feather: float) -> Tensor:
-        """The lips, grown by `grow` eye distances."""
-        p = self.points[48:60]
-        centre = p.mean(0)
-        return self.polygon([c + (c - centre) * (1 + grow / max(np.linalg.norm(c - centre) / self.unit, 0.05)) - (c - centre) for c in p], feather)
+        """The lips, grown by `grow` eye distances in every direction."""
+        ring = self.points[48:60]
+        centre = ring.mean(0)
+        away = ring - centre
+        length = np.maximum(np.linalg.norm(away, axis=1, keepdims=True), 1e-6)
+        return self.polygon(list(ring + away / length * grow * self.unit), feather)
 
     def lips(self) -> Tensor:
         """The lips without the opening between them."""
@@ -178,6 +180,15 @@ class FaceMap:
             mask = torch.maximum(mask, self.polygon(top + bottom, 0.1))
         return mask
 
+    def brow_and_eyes(self) -> Tensor:
+        """Brows, the skin between and over them, eyes and the root of the nose."""
+        p = self.points
+        top = [self.shift(q, 0, -0.3) for q in p[17:27]]
+        top[0], top[-1] = self.shift(top[0], -0.06, 0.05), self.shift(top[-1], 0.06, 0.05)
+        bottom = [self.shift(p[45], 0.16, 0.12), self.shift(p[46], 0.02, 0.2), self.shift(p[47], 0, 0.2), self.shift(p[42], 0, 0.16)]
+        bottom += [p[29], self.shift(p[39], 0, 0.16), self.shift(p[40], 0, 0.2), self.shift(p[41], -0.02, 0.2), self.shift(p[36], -0.16, 0.12)]
+        return self.polygon(top + bottom, 0.22)
+
     def cheeks(self) -> Tensor:
         """The apples of the cheeks."""
         p, mask = self.points, torch.zeros(GRID, GRID)
@@ -189,14 +200,36 @@ class FaceMap:
     def mustache(self) -> Tensor:
         """Between nose and upper lip, a little beyond the corners of the mouth."""
         p = self.points
-        top = [self.shift(p[31], -0.18, 0.1), self.shift(p[31], 0, 0.04), self.shift(p[33], 0, 0.03), self.shift(p[35], 0, 0.04), self.shift(p[35], 0.18, 0.1)]
-        bottom = [self.shift(p[54], 0.16, 0.08), p[54], p[53], p[52], self.shift(p[51], 0, 0.02), p[50], p[49], p[48], self.shift(p[48], -0.16, 0.08)]
+        top = [
+            self.shift(p[31], -0.18, 0.1),
+            self.shift(p[31], 0, 0.04),
+            self.shift(p[33], 0, 0.03),
+            self.shift(p[35], 0, 0.04),
+            self.shift(p[35], 0.18, 0.1),
+        ]
+        bottom = [
+            self.shift(p[54], 0.16, 0.08),
+            p[54],
+            p[53],
+            p[52],
+            self.shift(p[51], 0, 0.02),
+            p[50],
+            p[49],
+            p[48],
+            self.shift(p[48], -0.16, 0.08),
+        ]
         return self.polygon(top + bottom, 0.1)
 
     def goatee(self) -> Tensor:
         """Under the lower lip, down to and a little under the chin."""
         p = self.points
-        top = [self.shift(p[48], -0.06, 0.12), self.shift(p[59], 0, 0.06), self.shift(p[57], 0, 0.03), self.shift(p[55], 0, 0.06), self.shift(p[54], 0.06, 0.12)]
+        top = [
+            self.shift(p[48], -0.06, 0.12),
+            self.shift(p[59], 0, 0.06),
+            self.shift(p[57], 0, 0.03),
+            self.shift(p[55], 0, 0.06),
+            self.shift(p[54], 0.06, 0.12),
+        ]
         bottom = [self.shift(p[i], 0, 0.12) for i in (10, 9, 8, 7, 6)]
         return self.polygon(top + bottom, 0.14)
 

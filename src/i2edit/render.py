@@ -19,7 +19,17 @@ from i2edit.ontology import Belief
 from i2edit.regions import GRID, FaceMap, blur, enlarge, guided
 
 COLOUR_EDITS = frozenset(
-    {"brown hair", "blond hair", "black hair", "gray hair", "no makeup", "heavy makeup", "lipstick", "rosy cheeks", "pale skin"}
+    {
+        "brown hair",
+        "blond hair",
+        "black hair",
+        "gray hair",
+        "no makeup",
+        "heavy makeup",
+        "lipstick",
+        "rosy cheeks",
+        "pale skin",
+    }
 )
 # How much a region must change on average to be seen, in parts of the range black to white.
 VISIBLE = 0.012
@@ -54,9 +64,9 @@ def region(value: str, face: FaceMap, before: dict[str, Tensor], after: dict[str
         inside = face.polygon(face.outline(0.25, widen=-0.06), 0.15)
         return blur(dilate(hair, 3), 2.5) * (1 - inside)
     if value == "receding hairline":
-        hair = torch.maximum(group("hair", before, False), group("hair", after, False))
-        forehead = torch.maximum(dilate(hair, 4), face.polygon(face.outline(0.9), 0.2))
-        return blur(forehead, 3) * face.above_eyes(-0.35, 0.4)
+        # The hairline, not the outline of the head: behind that would be a background that nobody has seen.
+        inside = 1 - enlarge(torch.maximum(before["background"], before["hat"]))
+        return face.polygon(face.outline(0.62, widen=-0.04), 0.3) * face.above_eyes(-0.4, 0.1) * blur(erode(inside, 5), 3)
     if value == "bangs":
         hair = torch.maximum(group("hair", before, False), group("hair", after, False))
         fringe = torch.maximum(dilate(hair, 3), face.polygon(face.outline(0.7), 0.2))
@@ -70,7 +80,7 @@ def region(value: str, face: FaceMap, before: dict[str, Tensor], after: dict[str
     if value in ("smiling", "no smiling"):
         return face.lower_face()
     if value in ("angry", "sad"):
-        return face.inner_face()
+        return torch.maximum(face.brow_and_eyes(), face.mouth(0.42, 0.3))
     if value in ("heavy makeup", "no makeup"):
         skin = torch.maximum(group("skin", before), group("parts", before))
         return face.inner_face() * torch.maximum(skin, torch.maximum(face.lips(), face.brows()))
@@ -96,6 +106,11 @@ def region(value: str, face: FaceMap, before: dict[str, Tensor], after: dict[str
 def dilate(mask: Tensor, radius: int) -> Tensor:
     """Grows a mask [H, W] by `radius` pixels."""
     return F.max_pool2d(mask[None, None], 2 * radius + 1, stride=1, padding=radius)[0, 0]
+
+
+def erode(mask: Tensor, radius: int) -> Tensor:
+    """Shrinks a mask [H, W] by `radius` pixels."""
+    return 1 - dilate(1 - mask, radius)
 
 
 def luminance(x: Tensor) -> Tensor:

@@ -49,21 +49,21 @@ class Kind:
 
 SHAPE, ALL, COLOUR = (0, 14), (0, NUM_SLOTS), (7, NUM_SLOTS)
 KINDS: dict[str, Kind] = {
-    "smiling": Kind(SHAPE, (MOUTH,)),
-    "angry": Kind(SHAPE, (MOUTH, BROWS, EYES), 1.2),
-    "sad": Kind(SHAPE, (MOUTH, BROWS, EYES), 1.2),
+    "smiling": Kind(SHAPE, (MOUTH,), 1.2, 3.0),
+    "angry": Kind(SHAPE, (MOUTH, BROWS, EYES), 0.9),
+    "sad": Kind(SHAPE, (MOUTH, BROWS, EYES), 1.4),
     "no smiling": Kind(SHAPE, (MOUTH,), 0.6),
     "brown hair": Kind(COLOUR, quantile=1.2),
     "blond hair": Kind(COLOUR),
     "black hair": Kind(COLOUR),
     "gray hair": Kind(COLOUR, releases=("old",)),
-    "straight hair": Kind(SHAPE),
-    "wavy hair": Kind(SHAPE),
-    "receding hairline": Kind(SHAPE),
-    "sideburns": Kind((0, 18), releases=("male",)),
-    "bangs": Kind(SHAPE),
-    "mustache": Kind((0, 18), releases=("male",)),
-    "goatee": Kind((0, 18), releases=("male",)),
+    "straight hair": Kind(SHAPE, quantile=1.2, least=2.5),
+    "wavy hair": Kind(SHAPE, quantile=1.2, least=2.5),
+    "receding hairline": Kind(SHAPE, quantile=1.2, least=3.0),
+    "sideburns": Kind((0, 18), quantile=1.5, least=4.0, releases=("male",)),
+    "bangs": Kind(SHAPE, quantile=1.2, least=3.0),
+    "mustache": Kind((0, 18), quantile=1.5, least=4.0, releases=("male",)),
+    "goatee": Kind((0, 18), quantile=1.5, least=4.0, releases=("male",)),
     "no makeup": Kind((4, NUM_SLOTS), quantile=0.5),
     "heavy makeup": Kind((4, NUM_SLOTS), releases=("male",)),
     "lipstick": Kind((6, NUM_SLOTS), releases=("male",)),
@@ -94,13 +94,21 @@ class Settings:
 class Directions:
     """Linear attribute and landmark maps of w, and the edit that they define."""
 
-    def __init__(self, tensors: Mapping[str, Tensor], report: Mapping[str, dict[str, float]], stats: Mapping[str, Tensor], settings: Settings | None = None) -> None:
+    def __init__(
+        self,
+        tensors: Mapping[str, Tensor],
+        report: Mapping[str, dict[str, float]],
+        stats: Mapping[str, Tensor],
+        settings: Settings | None = None,
+    ) -> None:
         self.settings = settings or Settings()
         self.keys = tuple(name.removeprefix("normal.") for name in tensors if name.startswith("normal."))
         self._index = {key: i for i, key in enumerate(self.keys)}
         self.mean = stats["mean"].double()
         covariance = stats["cov"].double()
-        self._precision = torch.linalg.inv(covariance + 1e-4 * torch.eye(len(covariance), dtype=torch.float64) * covariance.diagonal().mean())
+        self._precision = torch.linalg.inv(
+            covariance + 1e-4 * torch.eye(len(covariance), dtype=torch.float64) * covariance.diagonal().mean()
+        )
         self._normals = torch.stack([tensors[f"normal.{key}"] for key in self.keys]).double()
         self._offsets = torch.stack([tensors[f"offset.{key}"][0] for key in self.keys]).double()
         self._landmarks = tensors["landmark.normal"].double().reshape(68, 2, -1)
@@ -115,12 +123,24 @@ class Directions:
         from i2edit import assets
 
         report = json.loads((assets.FOLDER / "directions.json").read_text())
-        return cls(assets.tensors("directions.safetensors"), report["attributes"], assets.tensors("w_stats.safetensors"))
+        return cls(
+            assets.tensors("directions.safetensors"), report["attributes"], assets.tensors("w_stats.safetensors")
+        )
 
     def logits(self, w: Tensor) -> dict[str, float]:
         """Logit of every label for w [512] or [23, 512] (then of the mean over the slots); above 0 = more likely there."""
         w = w.double().reshape(-1, w.shape[-1]).mean(0)
         return dict(zip(self.keys, ((self._normals @ (w - self.mean)) + self._offsets).tolist(), strict=True))
+
+    def present(self, w: Tensor) -> frozenset[str]:
+        """The ontology values that the face of w shows already, as far as w tells."""
+        logits = self.logits(w)
+        return frozenset(value for value in KINDS if logits[label_of(value)] > 0)
+
+    def landmarks(self, w: Tensor) -> Tensor:
+        """Where the 68 landmarks of the face of w are, as far as w tells: [68, 2] in parts of the picture's side."""
+        flat = w.double().reshape(-1, w.shape[-1]).mean(0) - self.mean
+        return self._landmarks @ flat + self._landmark_offsets.reshape(68, 2)
 
     def target(self, value: str, logit: float, strength: float) -> float:
         """The change of the value's logit that is asked for."""
@@ -151,7 +171,9 @@ class Directions:
                 weights[i] = self.settings.attribute
         hessian += (self._normals * weights[:, None]).T @ self._normals
         wanted = torch.stack([self._normals[self._index[label_of(value)]] for value in values])
-        goals = torch.tensor([self.target(v, logits[label_of(v)], state.strength(v)) for v in values], dtype=torch.float64)
+        goals = torch.tensor(
+            [self.target(v, logits[label_of(v)], state.strength(v)) for v in values], dtype=torch.float64
+        )
         spread = torch.linalg.solve(hessian, wanted.T)  # [512, n]
         # A little give on the diagonal: two values that w cannot tell apart must not pull to infinity.
         gram = wanted @ spread
@@ -172,5 +194,3 @@ class Directions:
     def landmark_shift(self, delta: Tensor) -> Tensor:
         """How far a step moves the 68 landmarks, [68, 2] in parts of the picture's side."""
         return self._landmarks @ delta.double().reshape(-1, delta.shape[-1]).mean(0)
-
-

@@ -27,7 +27,9 @@ LAYERS = 7
 # Which slot of w drives which modulation. Slots 3, 6, … 18 belong to image heads that the published file does not
 # have, 22 to nothing: they exist so that the indices are those of the original network (its wsize() is 23).
 SLOTS: dict[str, int] = {"conv1": 0, "to_img": 21} | {
-    f"layers.{i}.{part}": 3 * i + offset for i in range(LAYERS) for part, offset in (("up", 1), ("conv1", 1), ("conv2", 2))
+    f"layers.{i}.{part}": 3 * i + offset
+    for i in range(LAYERS)
+    for part, offset in (("up", 1), ("conv1", 1), ("conv2", 2))
 }
 USED_SLOTS: tuple[int, ...] = tuple(sorted(set(SLOTS.values())))
 # StyleGAN2's 18 slots at 1024² (conv 4², ToRGB 4², then up, conv, … with each ToRGB sharing the next up's slot) → the
@@ -87,15 +89,15 @@ class Layer(nn.Module):
         mid = c_in // 4
         self.up_style = Modulation(c_in, 0, dim)
         self.styles = nn.ModuleList([Modulation(mid, 9 * mid, dim), Modulation(c_out, 9 * c_out, dim)])
-        self.depthwise = nn.ModuleList(
-            nn.Conv2d(c, c, 3, padding=1, groups=c, bias=False) for c in (mid, c_out)
-        )
+        self.depthwise = nn.ModuleList(nn.Conv2d(c, c, 3, padding=1, groups=c, bias=False) for c in (mid, c_out))
         self.pointwise = nn.ModuleList([nn.Conv2d(mid, c_out, 1), nn.Conv2d(c_out, c_out, 1)])
         self.noise = nn.ParameterList([nn.Parameter(torch.zeros(1, 1, resolution, resolution)) for _ in range(2)])
 
     def forward(self, x: Tensor, up: Tensor, s1: Tensor, s2: Tensor) -> Tensor:
         x = idwt(x * up[:, :, None, None])
-        for style, depthwise, pointwise, noise in zip((s1, s2), self.depthwise, self.pointwise, self.noise, strict=True):
+        for style, depthwise, pointwise, noise in zip(
+            (s1, s2), self.depthwise, self.pointwise, self.noise, strict=True
+        ):
             x = pointwise(depthwise(x * style[:, :, None, None])) + noise
             x = F.leaky_relu(x, 0.2)
         return x

@@ -109,11 +109,17 @@ def fit_landmarks(w: Array, points: Array, basis: Array, mean: Array) -> tuple[A
     error = points[:hold] - model.predict(x[:hold])
     r2 = 1 - (error**2).sum() / ((points[:hold] - points[hold:].mean(0)) ** 2).sum()
     normals = (basis @ model.coef_.T).T
-    report = {"faces": len(x), "r2_held_out": round(float(r2), 4), "rms_pixels_of_1024": round(float(np.sqrt((error**2).mean()) * 1024), 2)}
+    report = {
+        "faces": len(x),
+        "r2_held_out": round(float(r2), 4),
+        "rms_pixels_of_1024": round(float(np.sqrt((error**2).mean()) * 1024), 2),
+    }
     return normals.astype(np.float32), model.intercept_.astype(np.float32), report
 
 
-def train(out: Path, landmark_faces: int = 2600, seed: int = 0, landmarks: tuple[Array, Array] | None = None) -> dict[str, Any]:
+def train(
+    out: Path, landmark_faces: int = 2600, seed: int = 0, landmarks: tuple[Array, Array] | None = None
+) -> dict[str, Any]:
     """Writes `directions.safetensors` and `directions.json` (what was measured) into `out`, and returns the latter."""
     import torch
     from safetensors.numpy import save_file
@@ -142,16 +148,26 @@ def train(out: Path, landmark_faces: int = 2600, seed: int = 0, landmarks: tuple
         if not any(faces[s].labels.get(key) is not None for s in splits["test"]):
             # Labelled in the mined train faces only ("hand"): held out by seed, because there is no other split.
             own = [s for s in splits["train"] if faces[s].labels.get(key) is not None]
-            usable = {"train": own[: len(own) * 3 // 5], "validation": own[len(own) * 3 // 5 : len(own) * 4 // 5], "test": own[len(own) * 4 // 5 :]}
+            usable = {
+                "train": own[: len(own) * 3 // 5],
+                "validation": own[len(own) * 3 // 5 : len(own) * 4 // 5],
+                "test": own[len(own) * 4 // 5 :],
+            }
         normal, offset, measured = fit_attribute(key, faces, x, usable)
         tensors[f"normal.{key}"] = basis @ normal
         tensors[f"offset.{key}"] = np.array([offset], np.float32)
         report["attributes"][key] = measured
-    log(attributes=len(keys), mean_auc_test=round(float(np.mean([m["auc_test"] for m in report["attributes"].values()])), 4))
+    log(
+        attributes=len(keys),
+        mean_auc_test=round(float(np.mean([m["auc_test"] for m in report["attributes"].values()])), 4),
+    )
     w, points = landmarks if landmarks is not None else measure_landmarks(landmark_faces, log)
     tensors["landmark.normal"], tensors["landmark.offset"], report["landmarks"] = fit_landmarks(w, points, basis, mean)
     out.mkdir(parents=True, exist_ok=True)
-    save_file({key: np.ascontiguousarray(value, np.float32) for key, value in tensors.items()}, str(out / "directions.safetensors"))
+    save_file(
+        {key: np.ascontiguousarray(value, np.float32) for key, value in tensors.items()},
+        str(out / "directions.safetensors"),
+    )
     (out / "directions.json").write_text(json.dumps(report, indent=1) + "\n")
     log(**report["landmarks"])
     return report
@@ -162,12 +178,16 @@ def table(report: dict[str, Any]) -> str:
     lines = ["| attribute | train (positive) | test (positive) | AUC test |", "|---|---|---|---|"]
     for key, m in report["attributes"].items():
         kind = " (held steady)" if key in (*CONFOUNDERS, "hand") else ""
-        lines.append(f"| {key}{kind} | {m['train']} ({m['positive']}) | {m['test']} ({m['test_positive']}) | {m['auc_test']:.3f} |")
+        lines.append(
+            f"| {key}{kind} | {m['train']} ({m['positive']}) | {m['test']} ({m['test_positive']}) | {m['auc_test']:.3f} |"
+        )
     return "\n".join(lines)
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="i2edit train directions", description="Learn the edit directions from the labelled faces.")
+    parser = argparse.ArgumentParser(
+        prog="i2edit train directions", description="Learn the edit directions from the labelled faces."
+    )
     parser.add_argument("--out", type=Path, default=Path("runs/directions"))
     parser.add_argument("--landmark-faces", type=int, default=2600)
     parser.add_argument("--seed", type=int, default=0)

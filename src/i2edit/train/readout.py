@@ -47,7 +47,9 @@ def train(
         w = sample_slots(generator, faces + 24, torch.Generator().manual_seed(seed))
         target = torch.cat([F.avg_pool2d(picture(one[None]), 4).half() for one in w])
     log(pictures=len(w))
-    readout = Readout(generator.config.channels[Readout.LAYERS], generator.config.dim).to(memory_format=torch.channels_last)
+    readout = Readout(generator.config.channels[Readout.LAYERS], generator.config.dim).to(
+        memory_format=torch.channels_last
+    )
     with torch.no_grad():
         readout.style.weight.zero_()
         readout.style.bias.fill_(1.0)
@@ -75,10 +77,14 @@ def train(
         if step % 25 == 24:
             log(step=step + 1, l1=round(total / 25, 4))
             total = 0.0
-            torch.save({"readout": readout.state_dict(), "optimiser": optimiser.state_dict(), "step": step + 1}, state_file)
+            torch.save(
+                {"readout": readout.state_dict(), "optimiser": optimiser.state_dict(), "step": step + 1}, state_file
+            )
     with torch.no_grad():
-        errors = [(readout(generator.synthesis.features(one[None], Readout.LAYERS), one[None]) - goal.float()).abs().mean()
-                  for one, goal in zip(w[faces:], target[faces:], strict=True)]
+        errors = [
+            (readout(generator.synthesis.features(one[None], Readout.LAYERS), one[None]) - goal.float()).abs().mean()
+            for one, goal in zip(w[faces:], target[faces:], strict=True)
+        ]
     save_file({key: value.half().contiguous() for key, value in readout.state_dict().items()}, str(out))
     state_file.unlink(missing_ok=True)
     return float(torch.stack(errors).mean())
@@ -91,7 +97,7 @@ def start_from_least_squares(readout: Readout, features: torch.Tensor, picture: 
     y = dwt(picture).permute(0, 2, 3, 1).flatten(0, 2)
     solution = torch.linalg.lstsq(x, y).solution
     readout.to_img.weight.copy_(solution[:-1].T[:, :, None, None])
-    readout.to_img.bias.copy_(solution[-1])
+    readout.to_img.bias.data.copy_(solution[-1])  # type: ignore[union-attr]
 
 
 def dwt(x: torch.Tensor) -> torch.Tensor:

@@ -1,0 +1,384 @@
+"""Read this first. `Editor` holds the networks and knows no photo; `Chat` is one photo and what was said about it.
+
+    editor = Editor.load()
+    chat = editor.open("me.jpg")                     # aligns and inverts, once, slow
+    reply = chat.say("smile a bit and give me bangs")
+    reply.image, reply.text, reply.belief            # the whole photo, edited; the answer; what is wanted so far
+
+One turn, in order:
+
+    heard  = dialogue.track(conversation, text)      # the WHOLE history → the edit state
+    w      = directions.edit(w_raw, state)           # always from the RAW photo, never from the last edit
+    image  = render(photo, G(w_raw), G(w))           # only the asked-for regions may change
+    spoken = dialogue.respond(conversation, outcome) # after the edit, so that it can admit what did not take
+
+A picture is a function of (photo, edit state) and of nothing else: undo restores it bit for bit, and two conversations
+that end in the same state end in the same picture.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from i2edit.errors import MessageError
+from i2edit.ontology import Belief, EditState
+from i2edit.records import Act, Outcome
+
+if TYPE_CHECKING:
+    import torch
+    from PIL import Image
+
+    from i2edit.align import Aligned
+    from i2edit.dialogue import Conversation
+    from i2edit.dialogue.seq2seq import DialogueModel
+    from i2edit.edit.directions import Directions
+    from i2edit.images import Photo
+    from i2edit.invert import Inverter
+    from i2edit.nets.dlibface import DlibFace
+    from i2edit.nets.fast import FastSynthesis
+    from i2edit.nets.mobile import Generator
+    from i2edit.regions import Segmenter
+
+Progress = Callable[[float, str], None]
+MESSAGE_LIMIT = 2000  # characters
+# Kindly declined on a child's face.
+NOT_FOR_CHILDREN = frozenset({"mustache", "goatee", "heavy makeup", "lipstick", "rosy cheeks", "big lips"})
+CHILD_LOGIT = 0.5
+REMEMBERED = 24  # pictures that a chat keeps, newest last
+
+
+def check_message(text: str) -> str:
+    """The message without surrounding space. Raises MessageError for an empty or an over-long one."""
+    text = text.strip()
+    if not text:
+        raise MessageError('The message is empty. Say what you would like to see, for example "smile a bit".')
+    if len(text) > MESSAGE_LIMIT:
+        raise MessageError(
+            f"The message has {len(text)} characters; {MESSAGE_LIMIT} are the limit. Please say it more briefly."
+        )
+    return text
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """What an edit state looks like on the chat's photo."""
+
+    image: Image.Image  # the whole photo, edited, RGB
+    crop: Image.Image  # its face crop, 1024²
+    change: dict[str, float]  # value → how much its own region changed, 0..1
+    identity_distance: float  # dlib descriptor distance to the photo; 0.6 = somebody else
+    seconds: dict[str, float]  # by part
+
+
+@dataclass(frozen=True, eq=False)
+class Reply:
+    """What a turn led to."""
+
+    text: str
+    image: Image.Image
+    belief: Belief
+    state: EditState
+    act: Act
+    outcome: Outcome
+    identity_distance: float
+    seconds: float
+    parts: dict[str, float]
+    notes: tuple[str, ...] = ()
+
+
+class Editor:
+    """The networks, shared by all chats. Make it with `Editor.load()`; parts can be replaced at construction."""
+
+    def __init__(
+        self,
+        generator: Generator,
+        picture: FastSynthesis | Generator,
+        inverter: Inverter,
+        directions: Directions,
+        segmenter: Segmenter,
+        face: DlibFace,
+        dialogue: DialogueModel,
+    ) -> None:
+        self.generator, self.picture, self.inverter = generator, picture, inverter
+        self.directions, self.segmenter, self.face, self.dialogue = directions, segmenter, face, dialogue
+
+    @classmethod
+    def load(cls, *, progress: Progress | None = None) -> Editor:
+        """All shipped and cached weights; those not in the cache are fetched. Raises WeightsError."""
+        import torch
+
+        from i2edit.dialogue import load_dialogue
+        from i2edit.edit.directions import Directions
+        from i2edit.invert import Inverter, Regressor
+        from i2edit.nets.dlibface import DlibFace
+        from i2edit.nets.fast import FastSynthesis
+        from i2edit.nets.lpips import LPIPS
+        from i2edit.nets.mobile import Generator
+        from i2edit.regions import Segmenter
+
+        tell = progress or (lambda share, name: None)
+        tell(0.0, "loading the generator")
+        generator = Generator.from_weights().to(memory_format=torch.channels_last)
+        tell(0.3, "compiling it for this processor")
+        picture = FastSynthesis(generator.synthesis)
+        tell(0.7, "loading the other networks")
+        face = DlibFace.from_weights()
+        inverter = Inverter(generator, LPIPS("alex").from_weights(), face, Regressor.from_assets())
+        dialogue = load_dialogue()
+        tell(1.0, "ready")
+        return cls(
+            generator, picture, inverter, Directions.from_assets(), Segmenter.from_assets(generator), face, dialogue
+        )
+
+    def open(
+        self, photo: str | Path | Image.Image | Photo, face: int | None = None, *, progress: Progress | None = None
+    ) -> Chat:
+        """Opens a photo: finds a face, aligns it, finds its w (up to a minute and a half on two cores).
+
+        ``face`` counts from 1, the largest plausible face first. Raises PhotoError, NoFaceFound, FaceTooSmall.
+        """
+        from PIL import Image
+
+        from i2edit.align import align, find_faces, pick_face
+        from i2edit.images import Photo, open_photo, to_tensor
+
+        began = time.perf_counter()
+        tell = progress or (lambda share, name: None)
+        tell(0.0, "reading the photo")
+        if isinstance(photo, Image.Image):
+            photo = Photo(photo.convert("RGB"), Path("photo"), ())
+        elif not isinstance(photo, Photo):
+            photo = open_photo(photo)
+        faces = find_faces(photo.image)
+        chosen = pick_face(faces, face, photo=photo.image)
+        notes = list(photo.notes)
+        if len(faces) > 1 and face is None:
+            notes.append(f"{len(faces)} faces found; taking number 1, the most prominent one. --face N takes another.")
+        aligned = align(photo.image, chosen)
+        import torch
+
+        crop = to_tensor(aligned.crop)
+        landmarks = torch.from_numpy(aligned.landmarks).float()
+        inversion = self.inverter(crop, landmarks, progress=lambda share, name: tell(0.02 + 0.96 * share, name))
+        raw = self.picture(inversion.w_raw[None])
+        tell(1.0, "ready")
+        chat = Chat(self, photo.image, aligned, crop, landmarks, inversion.w_raw, raw)
+        chat.notes = tuple(notes)
+        chat.opening = {
+            "seconds": time.perf_counter() - began,
+            "lpips": inversion.lpips,
+            "identity": inversion.identity,
+        }
+        return chat
+
+    def open_seed(self, seed: int) -> Chat:
+        """Opens the generated face of a seed: nobody's face, no inversion."""
+        import numpy as np
+        import torch
+
+        from i2edit.align import Aligned, find_faces
+        from i2edit.images import to_image, to_tensor
+
+        began = time.perf_counter()
+        w = self.generator.synthesis.slots(self.generator.seed(seed))[0].contiguous()
+        image = to_image(self.picture(w[None]))
+        found = find_faces(image)
+        points = found[0].landmarks if found else self.directions.landmarks(w).numpy() * image.width
+        quad = np.array([[-0.5, -0.5], [-0.5, 1023.5], [1023.5, 1023.5], [1023.5, -0.5]])
+        aligned = Aligned(image, quad, np.asarray(points, dtype=np.float64))
+        crop = to_tensor(image)
+        chat = Chat(self, image, aligned, crop, torch.from_numpy(aligned.landmarks).float(), w, crop)
+        chat.generated = True
+        chat.opening = {"seconds": time.perf_counter() - began, "lpips": 0.0, "identity": 0.0}
+        return chat
+
+
+@dataclass(eq=False)
+class Chat:
+    """One photo, its w, and the conversation about it."""
+
+    editor: Editor
+    photo: Image.Image
+    aligned: Aligned
+    crop: torch.Tensor  # [1, 3, 1024, 1024] in [-1, 1]
+    landmarks: torch.Tensor  # [68, 2] in crop pixels
+    w_raw: torch.Tensor  # [23, 512]
+    raw: torch.Tensor  # G(w_raw), [1, 3, 1024, 1024]
+    notes: tuple[str, ...] = ()
+    opening: dict[str, float] = field(default_factory=dict)
+    generated: bool = False
+    conversation: Conversation = field(init=False)
+
+    def __post_init__(self) -> None:
+        import torch
+
+        from i2edit.dialogue import Conversation
+
+        self.conversation = Conversation()
+        self._before = self.editor.segmenter(self.w_raw)
+        with torch.no_grad():
+            self._person = self._describe(self.crop)
+        self._pictures: dict[EditState, Picture] = {}
+        logits = self.editor.directions.logits(self.w_raw)
+        self.present = self.editor.directions.present(self.w_raw)
+        self.blocked = NOT_FOR_CHILDREN if logits["child"] > CHILD_LOGIT else frozenset()
+
+    @property
+    def state(self) -> EditState:
+        """The edit state now: belief and strengths."""
+        return self.conversation.state
+
+    @property
+    def belief(self) -> Belief:
+        """Every edit that the person wants, from the first turn to now."""
+        return self.conversation.state.belief
+
+    @property
+    def image(self) -> Image.Image:
+        """The photo as it looks now."""
+        return self.picture(self.state).image
+
+    def say(self, text: str, seed: int = 0) -> Reply:
+        """One turn: text → picture and answer. Raises MessageError; a failed turn leaves the chat as it was."""
+        text = check_message(text)
+        began = time.perf_counter()
+        heard = self.editor.dialogue.track(self.conversation, text)
+        tracked = time.perf_counter() - began
+        return self._turn(self.conversation.hear(text, heard), heard, began, tracked, seed)
+
+    def event(self, event: Mapping[str, Any]) -> Reply:
+        """A button: `{"type": "undo"}`, `{"type": "remove", "value": "bangs"}` … (records.EVENTS). Exact, no model."""
+        began = time.perf_counter()
+        before = self.conversation
+        after = before.event(event)
+        picture = self.picture(after.state)
+        outcome = self._outcome(before.state, after.state, picture)
+        self.conversation = after
+        text = describe(outcome) or "Nothing to change there."
+        spent = time.perf_counter() - began
+        return Reply(
+            text, picture.image, after.state.belief, after.state, Act("next"), outcome,
+            picture.identity_distance, spent, dict(picture.seconds),
+        )  # fmt: skip
+
+    def undo(self) -> Reply:
+        """Back to before the latest change."""
+        return self.event({"type": "undo"})
+
+    def redo(self) -> Reply:
+        """Forward again."""
+        return self.event({"type": "redo"})
+
+    def reset(self) -> Reply:
+        """Start over from the photo itself."""
+        return self.event({"type": "reset"})
+
+    def forget_pictures(self) -> None:
+        """Empties the picture cache; pictures are made again, identically, when asked for."""
+        self._pictures.clear()
+
+    def _turn(self, after: Conversation, heard: Any, began: float, tracked: float, seed: int) -> Reply:
+        before = self.conversation
+        picture = self.picture(after.state)
+        outcome = self._outcome(before.state, after.state, picture)
+        mark = time.perf_counter()
+        declined = tuple(v for v in outcome.failed if v in self.blocked)
+        told = Outcome(outcome.made, tuple(v for v in outcome.failed if v not in self.blocked), outcome.removed)
+        spoken = self.editor.dialogue.respond(after, heard, told, present=self.present, blocked=self.blocked, seed=seed)
+        text = spoken.text
+        if declined:
+            text = f"This looks like a child to me, so I leave {listing(declined)} out. {text}"
+        self.conversation = after.reply(spoken)
+        spent = time.perf_counter()
+        parts = {"track": tracked, **picture.seconds, "respond": spent - mark}
+        return Reply(
+            text, picture.image, after.state.belief, after.state, spoken.act, outcome,
+            picture.identity_distance, spent - began, parts,
+        )  # fmt: skip
+
+    def _outcome(self, before: EditState, after: EditState, picture: Picture) -> Outcome:
+        from i2edit.render import VISIBLE
+
+        asked = [
+            value for value in after.belief.values
+            if value not in before.belief or before.strength(value) != after.strength(value)
+        ]  # fmt: skip
+        made = tuple(v for v in asked if v not in self.blocked and picture.change.get(v, 0.0) >= VISIBLE)
+        failed = tuple(v for v in asked if v not in made)
+        return Outcome(made, failed, tuple(v for v in before.belief.values if v not in after.belief))
+
+    def picture(self, state: EditState) -> Picture:
+        """What a state looks like; the photo itself for the empty one."""
+        if state in self._pictures:
+            found = self._pictures[state]
+            return Picture(found.image, found.crop, found.change, found.identity_distance, {})
+        made = self._draw(state)
+        self._pictures[state] = made
+        while len(self._pictures) > REMEMBERED:
+            del self._pictures[next(iter(self._pictures))]
+        return made
+
+    def _draw(self, state: EditState) -> Picture:
+        import torch
+
+        from i2edit.align import paste
+        from i2edit.images import to_image
+        from i2edit.render import render
+
+        allowed = state.with_belief(state.belief.remove(*self.blocked))
+        if not allowed.belief:
+            return Picture(self.photo, self.aligned.crop, {}, 0.0, {})
+        clock = [time.perf_counter()]
+        seconds: dict[str, float] = {}
+
+        def lap(name: str) -> None:
+            clock.append(time.perf_counter())
+            seconds[name] = clock[-1] - clock[-2]
+
+        w = self.editor.directions.edit(self.w_raw, allowed)
+        lap("edit")
+        edited = self.editor.picture(w[None])
+        lap("generate")
+        after = self.editor.segmenter(w)
+        lap("segment")
+        done = render(self.crop, self.raw, edited, allowed.belief, self.landmarks, self._before, after)
+        lap("render")
+        crop = to_image(done.crop)
+        if self.generated:
+            image = crop
+        else:
+            image = paste(self.photo, crop, (done.mask > 0).float().numpy(), self.aligned, base=self.aligned.crop)
+        lap("paste")
+        with torch.no_grad():
+            distance = float((self._describe(done.crop) - self._person).norm())
+        lap("measure")
+        return Picture(image, crop, done.change, distance, seconds)
+
+    def _describe(self, crop: torch.Tensor) -> torch.Tensor:
+        import torch
+
+        from i2edit.nets.dlibface import face_chip
+
+        small = torch.nn.functional.interpolate(crop, size=512, mode="area")
+        return self.editor.face(face_chip(small, self.landmarks / 2))
+
+
+def listing(values: tuple[str, ...]) -> str:
+    """("bangs", "lipstick") → "bangs and lipstick"."""
+    return " and ".join(", ".join(values).rsplit(", ", 1))
+
+
+def describe(outcome: Outcome) -> str:
+    """A plain sentence on what a button did."""
+    said = []
+    if outcome.made:
+        said.append(f"Done: {listing(outcome.made)}.")
+    if outcome.removed:
+        said.append(f"Taken back: {listing(outcome.removed)}.")
+    if outcome.failed:
+        said.append(f"Could not be made visible on this face: {listing(outcome.failed)}.")
+    return " ".join(said)

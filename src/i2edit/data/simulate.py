@@ -1,0 +1,685 @@
+"""Simulated dialogues: the paper's user goals and its policy (Next, Request, Suggest) over the hand-written phrase bank.
+
+In: how many, a seed, a split of the phrase families. Out: an iterator of Dialogue whose beliefs follow the data contract
+exactly, because they are computed by the same Conversation that the product uses; ``Turn.marks`` holds the training target.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+
+from i2edit.data.phrases import families, family_id, replies
+from i2edit.data.phrases.talk import CLOSERS, COLORS, OPENERS, THINGS, WISHES
+from i2edit.data.phrases.wording import PARTS, SUBJECTS, WORDING
+from i2edit.dialogue.history import Conversation, Heard, Spoken, hear_marks
+from i2edit.ontology import EXCLUDES, SLOT_OF, SLOTS, VALUES, Belief
+from i2edit.records import Act, Dialogue, Outcome, Turn
+
+Marks = tuple[str, ...]
+CHANGE = "<change>"
+EXPRESSION = frozenset(SLOTS["expression"])
+
+
+@dataclass
+class Said:
+    """One user turn before it happens: its text, target marks, family, and the kind of reply that it calls for."""
+
+    text: str
+    marks: Marks
+    family: str
+    behaviour: str
+    reply: str = "done"
+    choices: tuple[str, ...] = ()  # values of an either-or question
+
+
+@dataclass
+class _Talker:
+    """The simulated person (and the random choices of one dialogue)."""
+
+    rng: random.Random
+    split: str
+    present: frozenset[str] = frozenset()
+    me: str = "me"
+    my: str = "my"
+    pool: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    focus: str | None = None  # the value that "it" would mean now
+    choices: tuple[str, ...] = ()  # the values of the either-or question just asked
+
+    def __post_init__(self) -> None:
+        self.pool = families(self.split)
+        self.me, self.my, _ = self.rng.choices(SUBJECTS, weights=[weight for *_, weight in SUBJECTS])[0]
+
+    # Wording --------------------------------------------------------------------------------------------------------
+    def fill(self, frame: str, **parts: str) -> str:
+        """Fill the braces of a frame; wordings may hold {me} and {my} themselves."""
+        for name, text in parts.items():
+            frame = frame.replace("{" + name + "}", text)
+        return frame.replace("{me}", self.me).replace("{my}", self.my)
+
+    def frame(self, category: str) -> tuple[str, str]:
+        """A frame of this split (fitting the subject) and its family id."""
+        while True:
+            frame = self.rng.choice(self.pool[category])
+            family = family_id(category, frame)
+            if frame.startswith("self: ") or frame.startswith("other: "):
+                who, _, rest = frame.partition(": ")
+                if (who == "self") != (self.me == "me"):
+                    if self.rng.random() < 0.05 or len(self.pool[category]) < 3:
+                        return rest, family
+                    continue
+                return rest, family
+            return frame, family
+
+    def word(self, value: str, kind: str) -> str:
+        """One wording of a value; nouns that begin with "no" are kept out of "n"."""
+        words = WORDING[value][kind]
+        if kind == "n":
+            words = tuple(word for word in words if not word.startswith("no ")) or words
+        return self.rng.choice(words)
+
+    def value(self, belief: Belief, inside: float = 0.0, among: tuple[str, ...] = VALUES) -> str:
+        """A value, from the belief with probability ``inside``, else new and not in the photo where possible."""
+        have = [v for v in among if v in belief]
+        if have and self.rng.random() < inside:
+            return self.rng.choice(have)
+        new = [v for v in among if v not in belief and v not in self.present] or list(among)
+        return self.rng.choice(new)
+
+    def clause(self, value: str) -> tuple[str, Marks]:
+        """A short imperative for one value, with or without a degree."""
+        kinds = [kind for kind in ("np", "adj", "vps", "vpe") if WORDING[value][kind]]
+        kind = self.rng.choices(kinds, weights=[{"np": 5, "adj": 2, "vps": 3, "vpe": 3}[k] for k in kinds])[0]
+        frames = {
+            "np": ("give {me} {np}", "add {np}", "{np}", "I want {np}", "put {np} on {me}", "I'd like {np}", "let's add {np}"),
+            "adj": ("make {me} {adj}", "make {me} look {adj}"),
+            "vps": ("{vps}", "make {me} {vps}", "let {me} {vps}"),
+            "vpe": ("{vpe}",),
+        }[kind]
+        word = self.word(value, kind)
+        degree: Marks = ()
+        text = self.fill(self.rng.choice(frames), **{kind: word})
+        if value not in ("no smiling", "no makeup") and self.rng.random() < 0.22:
+            text, degree = self.degree_clause(value, kind, text, word)
+        return text, (*degree, f"<+{value}>")
+
+    def degree_clause(self, value: str, kind: str, text: str, word: str) -> tuple[str, Marks]:
+        """The clause with a degree word in it."""
+        rng = self.rng
+        more = rng.random() < 0.3
+        if kind == "np":
+            n = self.word(value, "n")
+            if more:
+                return rng.choice((f"more {n}", f"a lot of {n}")), ("<more>",) if text else ()
+            how = rng.choice(("a bit of", "a little", "a touch of", "a hint of", "slight", "subtle", "a tiny bit of", "light"))
+            return self.fill(rng.choice(("give {me} X", "add X", "X", "X", "I want X"))).replace("X", f"{how} {n}"), ("<less>",)
+        if kind == "adj":
+            how = rng.choice(("very", "really") if more else ("a bit", "slightly", "a little", "a little bit", "a tad"))
+            return text.replace(word, f"{how} {word}"), ("<more>",) if more else ("<less>",)
+        tail = rng.choice(("more", "some more") if more else ("a bit", "a little", "slightly", "a tiny bit", "just a bit"))
+        return f"{text} {tail}", ("<more>",) if more else ("<less>",)
+
+    def off_clause(self, value: str) -> tuple[str, Marks]:
+        """A short imperative that takes one value off."""
+        frames = ("lose the {n}", "remove the {n}", "take off the {n}", "take the {n} off", "drop the {n}", "get rid of the {n}")
+        return self.fill(self.rng.choice(frames), n=self.word(value, "n")), (f"<-{value}>",)
+
+    def joined(self, clauses: list[str]) -> str:
+        """Clauses in one sentence."""
+        rng = self.rng
+        text = clauses[0]
+        for index, clause in enumerate(clauses[1:], 1):
+            last = index == len(clauses) - 1
+            text += rng.choice(
+                (" and ", " and ", " and ", ", and ", " and also ", " plus ", ", ", " & ", ". Also ", ", then ", " then ", ". And ", " but also ")
+                if last
+                else (", ", ", ", " and ", " plus ")
+            )
+            text += clause
+        return text
+
+    # Turns ----------------------------------------------------------------------------------------------------------
+    def request(self, belief: Belief, value: str | None = None) -> Said:
+        """One value, any wording."""
+        value = value or self.value(belief, inside=0.06)
+        kinds = [kind for kind in ("np", "adj", "vps", "vpe", "say") if WORDING[value][kind]]
+        kind = self.rng.choices(kinds, weights=[{"np": 45, "adj": 12, "vps": 14, "vpe": 17, "say": 14}[k] for k in kinds])[0]
+        if kind == "say":
+            frame, family = self.frame(f"say {value}")
+            text = self.fill(frame)
+        else:
+            if kind == "np" and self.rng.random() < 0.12:
+                frame, family = self.frame("np")
+                text = self.fill(frame, np=self.word(value, "n"))
+            else:
+                frame, family = self.frame(kind)
+                text = self.fill(frame, **{kind: self.word(value, kind)})
+        return Said(text, (CHANGE, f"<+{value}>"), family, "request")
+
+    def several(self, belief: Belief) -> Said:
+        """Two to four values in one turn, now and then with something taken off."""
+        rng = self.rng
+        count = rng.choices((2, 3, 4), weights=(70, 24, 6))[0]
+        values: list[str] = []
+        while len(values) < count:
+            value = self.value(belief, inside=0.06)
+            if value not in values and not EXCLUDES[value] & set(values):
+                values.append(value)
+        style = rng.random()
+        if style < 0.35:  # a list of nouns in one frame
+            kind = "n" if rng.random() < 0.15 else "np"
+            nouns = [self.word(v, kind) for v in values]
+            frame, family = self.frame("np")
+            text = self.fill(frame, np=self.joined_list(nouns) + (" too" if rng.random() < 0.05 else ""))
+            if rng.random() < 0.06 and count == 2:
+                text = text.rstrip(".!? ") + rng.choice((", both", ", both please", " - both", " (both)"))
+            return Said(text, (CHANGE, *(f"<+{v}>" for v in values)), family, "several")
+        adjectives = [v for v in values if WORDING[v]["adj"]]
+        if style < 0.42 and len(adjectives) == count:
+            frame, family = self.frame("adj")
+            text = self.fill(frame, adj=self.joined_list([self.word(v, "adj") for v in values]))
+            return Said(text, (CHANGE, *(f"<+{v}>" for v in values)), family, "several")
+        pairs = [self.clause(v) for v in values]
+        family = "several"
+        if rng.random() < 0.55:  # the first clause in a full frame of this split
+            first = self.request(belief, values[0])
+            pairs[0] = (first.text.rstrip(".!? "), first.marks[1:])
+            family = first.family
+        have = [v for v in belief if v != "smiling" and not EXCLUDES[v] & set(values) and v not in values]
+        if have and rng.random() < 0.12:
+            pairs.insert(rng.randrange(len(pairs) + 1), self.off_clause(rng.choice(have)))
+        text = self.joined([text for text, _ in pairs])
+        text = rng.choice(("", "", "", "", "please ", "can you ", "could you ")) + text if family == "several" else text
+        return Said(text, (CHANGE, *(mark for _, marks in pairs for mark in marks)), family, "several")
+
+    def joined_list(self, nouns: list[str]) -> str:
+        """Nouns as a list: "a, b and c"."""
+        rng = self.rng
+        link = rng.choice((" and ", " and ", " and ", " plus ", ", ", " & ", " with ", ", and ", " and also ", " as well as ", " along with ", " + "))
+        return ", ".join(nouns[:-1]) + link + nouns[-1]
+
+    def correct(self, belief: Belief) -> Said:
+        """ "Blond, no wait, black": the final intent counts."""
+        b = self.value(belief)
+        same = [v for v in SLOTS[SLOT_OF[b]] if v != b and v not in belief]
+        a = self.rng.choice(same) if same and self.rng.random() < 0.65 else self.value(belief)
+        if a == b or a == "no makeup" or a == "no smiling":
+            return self.request(belief, b)
+        frame, family = self.frame("correct")
+        kind = "n" if self.rng.random() < 0.4 else "np"
+        if self.rng.random() < 0.15 and "Not" not in frame and "not" not in frame:
+            text = self.fill(frame.replace("Give {me} ", "").replace("Add ", ""), a=self.clause_plain(a), b=self.clause_plain(b))
+        else:
+            text = self.fill(frame, a=self.word(a, kind), b=self.word(b, kind))
+        return Said(text, (CHANGE, f"<+{b}>"), family, "correct")
+
+    def clause_plain(self, value: str) -> str:
+        """A clause without a degree."""
+        kinds = [kind for kind in ("np", "vpe") if WORDING[value][kind]]
+        kind = self.rng.choice(kinds)
+        return self.fill("give {me} {np}" if kind == "np" else "{vpe}", **{kind: self.word(value, kind)})
+
+    def swap(self, belief: Belief) -> Said:
+        """One value instead of another."""
+        a = self.value(belief, inside=0.85)
+        among = tuple(v for v in VALUES if v != a and v not in belief) or VALUES
+        if a in EXPRESSION:
+            among = tuple(v for v in EXPRESSION if v != a)
+        b = self.rng.choice(sorted(among))
+        if a == b or a.startswith("no ") or b.startswith("no "):
+            return self.request(belief)
+        frame, family = self.frame("swap")
+        text = self.fill(frame, a=self.word(a, "n"), b=self.word(b, self.rng.choice(("n", "np", "np"))))
+        return Said(text, (CHANGE, f"<-{a}>", f"<+{b}>"), family, "swap")
+
+    def off(self, belief: Belief) -> Said:
+        """Take one or two values off again. A smile that is taken off is a wish not to smile."""
+        rng = self.rng
+        value = self.value(belief, inside=0.85)
+        cancel = rng.random() < 0.3
+        frame, family = self.frame("cancel" if cancel else "off")
+        marks: Marks = (f"<-{value}>",)
+        if value == "smiling" and not cancel:
+            text = self.fill(frame, n=rng.choice(("smile", "grin", "smile", "smirk")))
+            return Said(text, (CHANGE, "<+no smiling>"), family, "off")
+        others = [v for v in belief if v not in (value, "smiling")]
+        noun = self.word(value, "n")
+        if others and rng.random() < 0.12:
+            second = rng.choice(others)
+            noun = f"{noun} and {'the ' if rng.random() < 0.6 and 'the {n}' in frame else ''}{self.word(second, 'n')}"
+            marks = (*marks, f"<-{second}>")
+        text = self.fill(frame, n=noun)
+        if rng.random() < 0.12:
+            new = self.value(belief)
+            clause, more = self.clause(new)
+            if not EXCLUDES[new] & {value}:
+                text = self.joined([text.rstrip(".!? "), clause])
+                marks = (*marks, *more)
+        return Said(text, (CHANGE, *marks), family, "off")
+
+    def part_back(self, belief: Belief) -> Said:
+        """A whole part of the face back to how it was."""
+        names = [part for part, covers in PARTS.items() if any(v in belief or any(x in belief for x in SLOTS.get(v, ())) for v in covers)]
+        part = self.rng.choice(names) if names and self.rng.random() < 0.85 else self.rng.choice(list(PARTS))
+        frame, family = self.frame("part_back")
+        return Said(self.fill(frame, part=part), (CHANGE, *(f"<-{name}>" for name in PARTS[part])), family, "part_back")
+
+    def keep_only(self, belief: Belief) -> Said:
+        """Everything but one or two values (or a part) goes."""
+        rng = self.rng
+        frame, family = self.frame("keep_only")
+        if rng.random() < 0.3:
+            part = rng.choice(("hair", "hair color", "makeup", "hairstyle", "expression", "beard"))
+            covers = PARTS.get(part, (part,))
+            return Said(self.fill(frame, n=part), (CHANGE, "<keep>", *(f"<={name}>" for name in covers)), family, "keep_only")
+        values = rng.sample(list(belief), k=min(len(belief), rng.choice((1, 1, 2)))) or [self.value(belief)]
+        noun = " and ".join(self.word(v, "n") for v in values)
+        return Said(self.fill(frame, n=noun), (CHANGE, "<keep>", *(f"<={v}>" for v in values)), family, "keep_only")
+
+    def degree(self, belief: Belief) -> Said:
+        """A bit of, less, more, much more of a named value."""
+        rng = self.rng
+        category = rng.choices(("less_new", "less_old", "more", "much"), weights=(35, 28, 25, 12))[0]
+        while True:
+            value = self.value(belief, inside={"less_new": 0.1, "less_old": 0.85}.get(category, 0.65))
+            frame, family = self.frame(category)
+            kind = next((k for k in ("vps", "vpe", "adj") if "{" + k + "}" in frame), "n")
+            if WORDING[value][kind] and value not in ("no smiling", "no makeup"):
+                break
+        text = self.fill(frame, **{kind: self.word(value, kind)})
+        mark = {"less_new": "<less>", "less_old": "<less>", "more": "<more>", "much": "<much>"}[category]
+        sign = "=" if category == "less_old" else "+"
+        return Said(text, (CHANGE, mark, f"<{sign}{value}>"), family, "degree")
+
+    def it(self, belief: Belief) -> Said:
+        """Less, more or none of what was just talked about."""
+        category = self.rng.choice(("it_less", "it_more", "it_off", "it_off", "it_much"))
+        frame, family = self.frame(category)
+        value = self.focus
+        if value is None or value not in belief or value in ("smiling", "no smiling", "no makeup") and category == "it_off":
+            return self.request(belief)
+        marks = {
+            "it_less": ("<less>", f"<={value}>"), "it_more": ("<more>", f"<+{value}>"), "it_much": ("<much>", f"<+{value}>"),
+            "it_off": (f"<-{value}>",),
+        }[category]  # fmt: skip
+        return Said(self.fill(frame), (CHANGE, *marks), family, category)
+
+    def simple(self, category: str, marks: Marks, reply: str = "done", **parts: str) -> Said:
+        """A turn that is one frame."""
+        frame, family = self.frame(category)
+        return Said(self.fill(frame, **parts), marks, family, category, reply)
+
+    def hands_off(self, belief: Belief) -> Said:
+        """Don't touch this, just that."""
+        part = self.rng.choice(list(PARTS))
+        covered = {v for name in PARTS[part] for v in SLOTS.get(name, (name,))}
+        value = self.rng.choice([v for v in VALUES if v not in covered and not v.startswith("no ")])
+        frame, family = self.frame("hands_off")
+        return Said(self.fill(frame, part=part, b=self.word(value, "np")), (CHANGE, f"<+{value}>"), family, "hands_off")
+
+    def no_makeup_except(self, belief: Belief) -> Said:
+        """A bare face with one thing left."""
+        value = self.rng.choice(("lipstick", "lipstick", "rosy cheeks", "earrings"))
+        said = self.simple("no_makeup_except", (CHANGE, "<+no makeup>", f"<+{value}>"), n=self.word(value, "n"))
+        return said
+
+    def no_mood(self, belief: Belief) -> Said:
+        """Stop being sad."""
+        value = self.rng.choice([v for v in ("sad", "angry") if v in belief] or ["sad", "angry"])
+        return self.simple("no_mood", (CHANGE, f"<-{value}>"), adj=self.word(value, "adj"))
+
+    def step(self, conv: Conversation) -> Said:
+        """Undo (once, twice, three times), redo, start over, sometimes with a wish in the same breath."""
+        rng, belief = self.rng, conv.state.belief
+        options = {"undo": 50, "undo2": 10, "undo3": 4, "redo": 25 if conv.redo_stack else 4, "reset": 14}
+        category = rng.choices(list(options), weights=list(options.values()))[0]
+        frame, family = self.frame(category)
+        marks: Marks = (CHANGE, f"<op_{category}>")
+        text = frame
+        if rng.random() < 0.16:
+            value = self.value(belief)
+            clause, more = self.clause(value)
+            text = self.joined([text.rstrip(".!? "), clause])
+            if rng.random() < 0.25:
+                text += " instead"
+            marks = (*marks, *more)
+        return Said(text, marks, family, category, reply=category.rstrip("23") if len(marks) == 2 else "done")
+
+    def either_or(self, belief: Belief) -> Said:
+        """A question about two values."""
+        a = self.value(belief)
+        b = self.value(belief, among=tuple(v for v in VALUES if v != a))
+        kind = self.rng.choice(("n", "np"))
+        said = self.simple("either_or", ("<question>",), "either", a=self.word(a, kind), b=self.word(b, kind))
+        said.choices = (a, b)
+        return said
+
+    def picks(self, belief: Belief) -> Said:
+        """The answer to one's own either-or question."""
+        a, b = self.choices
+        which = self.rng.choice(("both", "first", "second") if b not in EXCLUDES[a] else ("first", "second"))
+        return self.simple(which, (CHANGE, *(f"<+{v}>" for v in {"both": (a, b), "first": (a,), "second": (b,)}[which])))
+
+    def talk(self, belief: Belief) -> Said:
+        """Questions, thanks, small talk, vague and unsupported wishes, other languages."""
+        rng = self.rng
+        groups = {
+            "q_can": 5, "q_hair color": 3, "q_hairstyle": 3, "q_expression": 3, "q_beard": 2, "q_makeup": 3, "q_state": 5, "q_undo": 3,
+            "q_advice": 5, "q_other": 5, "can_you_value": 5, "either_or": 6, "thanks": 6, "praise": 8, "complaint": 6, "smalltalk": 9,
+            "keep_it": 5, "vague": 12, "u_beard": 6, "u_dark": 5, "u_color": 8, "u_wish": 12, "u_thing": 12, "foreign": 9, "injection": 3,
+        }  # fmt: skip
+        group = rng.choices(list(groups), weights=list(groups.values()))[0]
+        if group == "either_or":
+            return self.either_or(belief)
+        value = self.value(belief, inside=0.6)
+        intent = "<none>"
+        if group.startswith(("q_", "can_")):
+            intent = "<question>"
+        elif group.startswith("u_") or group == "injection":
+            intent = "<unsupported>"
+        elif group == "foreign":
+            intent = "<foreign>"
+        parts = {"n": self.word(value, "n"), "color": rng.choice(COLORS), "wish": rng.choice(WISHES), "thing": rng.choice(THINGS)}
+        said = self.simple(group, (intent,), group, **parts)
+        if group in ("u_wish", "u_thing", "u_color") and rng.random() < 0.18:  # one half is possible: that half is done
+            good = self.value(belief)
+            clause, more = self.clause(good)
+            if group != "u_color" or SLOT_OF[good] != "hair color":
+                said.text = self.joined([clause, said.text.rstrip(".!? ")] if rng.random() < 0.5 else [said.text.rstrip(".!? "), clause])
+                said.marks, said.reply = (CHANGE, *more), "partly_cannot"
+        if group == "keep_it":
+            said.choices = (value,)
+        return said
+
+    def answer(self, conv: Conversation) -> Said | None:
+        """A turn that answers the last reply's suggestion or request, or None to go on with something else."""
+        rng, belief = self.rng, conv.state.belief
+        act = conv.turns[-1].act if conv.turns else None
+        if self.choices and rng.random() < 0.6:
+            return self.picks(belief)
+        if act is None or act.type not in ("suggest", "request"):
+            if rng.random() < 0.025:
+                return self.simple(rng.choice(("yes", "no")), ("<none>",), "yes_what")
+            return None
+        kind = rng.random()
+        if act.type == "suggest" and act.value is not None:
+            value = act.value
+            if kind < 0.26:
+                return self.simple("yes", (CHANGE, f"<+{value}>"))
+            if kind < 0.29:
+                return self.simple("yes_less", (CHANGE, "<less>", f"<+{value}>"))
+            if kind < 0.36:
+                other = self.value(belief.add(value))
+                if other not in EXCLUDES[value] and not other.startswith("no "):
+                    return self.simple("yes_and", (CHANGE, f"<+{value}>", f"<+{other}>"), b=self.word(other, "np"))
+            if kind < 0.50:
+                return self.simple("no", ("<none>",), "no_problem")
+            if kind < 0.64:
+                same = [v for v in SLOTS[SLOT_OF[value]] if v != value and not v.startswith("no ")]
+                other = rng.choice(same) if rng.random() < 0.5 else self.value(belief)
+                if other != value and not other.startswith("no "):
+                    return self.simple("no_alt", (CHANGE, f"<+{other}>"), b=self.word(other, rng.choice(("n", "np", "np"))))
+            return None
+        if act.slot is not None:
+            if kind < 0.09:
+                return self.simple("yes", ("<none>",), "yes_what")
+            if kind < 0.20:
+                return self.simple("no", ("<none>",), "no_problem")
+            other = self.value(belief, among=SLOTS[act.slot])
+            if kind < 0.55:
+                if other.startswith("no "):
+                    return self.request(belief, other)
+                return self.simple("yes_value", (CHANGE, f"<+{other}>"), b=self.word(other, rng.choice(("n", "n", "np"))))
+            other = self.value(belief)
+            if kind < 0.65 and not other.startswith("no "):
+                return self.simple("no_alt", (CHANGE, f"<+{other}>"), b=self.word(other, rng.choice(("n", "np"))))
+        return None
+
+    def say(self, conv: Conversation) -> Said:
+        """The next user turn."""
+        belief = conv.state.belief
+        said = self.answer(conv)
+        self.choices = ()
+        if said is None:
+            options: dict[Callable[[], Said], float] = {
+                lambda: self.request(belief): 36,
+                lambda: self.several(belief): 20,
+                lambda: self.correct(belief): 5,
+                lambda: self.swap(belief): 3 if belief else 1,
+                lambda: self.off(belief): 9 if belief else 3,
+                lambda: self.part_back(belief): 3.5 if belief else 1,
+                lambda: self.keep_only(belief): 2 if len(belief) > 1 else 0.2,
+                lambda: self.degree(belief): 7,
+                lambda: self.it(belief): 8 if self.focus else 0,
+                lambda: self.hands_off(belief): 2.5,
+                lambda: self.no_makeup_except(belief): 1,
+                lambda: self.no_mood(belief): 2 if {"sad", "angry"} & set(belief) else 0.4,
+                lambda: self.simple("clean_shaven", (CHANGE, "<-beard>")): 1.2,
+                lambda: self.simple("full_beard", (CHANGE, "<+mustache>", "<+goatee>")): 1,
+                lambda: self.step(conv): 9 if conv.undo_stack or conv.redo_stack else 1.5,
+                lambda: self.talk(belief): 21,
+            }
+            said = self.rng.choices(list(options), weights=list(options.values()))[0]()
+        self.choices = said.choices if said.reply == "either" else ()
+        plus = [mark[2:-1] for mark in said.marks if mark[1] in "+="]
+        self.focus = plus[0] if len(plus) == 1 and "<keep>" not in said.marks else None
+        said.text = self.dress(said)
+        return said
+
+    def dress(self, said: Said) -> str:
+        """Openers, closers, and the noise of people's typing."""
+        rng, text = self.rng, said.text
+        if said.behaviour not in ("foreign", "smalltalk", "thanks", "praise", "yes", "no", "it_more", "it_less", "test"):
+            if rng.random() < 0.16:
+                opener = rng.choice(OPENERS)
+                text = f"{opener} {text if text.startswith(('I ', chr(73) + chr(39))) else text[:1].lower() + text[1:]}"
+            if rng.random() < 0.12:
+                closer = rng.choice(CLOSERS)
+                text = text.rstrip(".!? ") + ("" if closer.startswith("!") else rng.choice((" ", ", "))) + closer
+        if rng.random() < 0.03:
+            text = text.replace("I want to", "I wanna").replace("please", "pls").replace("you", "u").replace("Give me", "gimme")
+        if rng.random() < 0.35:
+            text = text.lower()
+        if rng.random() < 0.3:
+            text = text.rstrip(".!?")
+        if rng.random() < 0.06:
+            text = text.replace(",", "")
+        if rng.random() < 0.06:
+            text = text.replace("'", "")
+        if rng.random() < 0.12:
+            text = typo(text, rng)
+        return text[:1].upper() + text[1:] if rng.random() < 0.5 else text
+
+
+def typo(text: str, rng: random.Random) -> str:
+    """One or two slips in words of five letters or more: a swap, a drop, a doubled or a neighbouring letter."""
+    words = text.split(" ")
+    for _ in range(rng.choice((1, 1, 2))):
+        long = [i for i, word in enumerate(words) if len(word.strip(".,!?")) >= 5]
+        if not long:
+            break
+        i = rng.choice(long)
+        word, at = words[i], rng.randrange(1, len(words[i].strip(".,!?")) - 1)
+        kind = rng.randrange(4)
+        if kind == 0:
+            word = word[:at] + word[at + 1] + word[at] + word[at + 2 :]
+        elif kind == 1:
+            word = word[:at] + word[at + 1 :]
+        elif kind == 2:
+            word = word[:at] + word[at] + word[at:]
+        else:
+            word = word[:at] + rng.choice("aeiorstnl") + word[at + 1 :]
+        words[i] = word
+    return " ".join(words)
+
+
+# The system's side ----------------------------------------------------------------------------------------------------
+def names(values: tuple[str, ...], rng: random.Random) -> str:
+    """Values as people read them: "the smile, lipstick and bangs"."""
+    words = [rng.choice(replies.NAMES[value]) for value in values]
+    return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1]
+
+
+def suggestable(belief: Belief, barred: frozenset[str]) -> list[str]:
+    """What may be suggested: not in the belief, not excluded by it, not barred (in the photo, blocked, declined)."""
+    taken = set(belief) | {other for value in belief for other in EXCLUDES[value]}
+    return [value for value in VALUES if value not in taken and value not in barred and not value.startswith("no ")]
+
+
+def choose_act(belief: Belief, barred: frozenset[str], rng: random.Random) -> Act:
+    """The paper's policy after an edit: Next, Request a slot, or Suggest a value (shares 40, 27, 33 %)."""
+    kind = rng.random()
+    if kind < 0.33:
+        options = suggestable(belief, barred)
+        if options:
+            return Act.suggest(rng.choice(options))
+    if kind < 0.60:
+        empty = [slot for slot, values in SLOTS.items() if not set(values) & set(belief)] or list(SLOTS)
+        return Act("request", rng.choice(empty if rng.random() < 0.8 else list(SLOTS)))
+    return Act("next")
+
+
+def tail(act: Act, rng: random.Random) -> str:
+    """The question at the end of a reply."""
+    if act.type == "request" and act.slot is not None:
+        text = rng.choice(replies.REQUEST).replace("{slot}", rng.choice(replies.SLOT_NAMES[act.slot]))
+    elif act.type == "suggest" and act.value is not None:
+        text = rng.choice(replies.SUGGEST).replace("{value}", replies.NAMES[act.value][-1 if act.value in SINGULAR else 0])
+    else:
+        text = rng.choice(replies.NEXT)
+    return text[:1].upper() + text[1:]
+
+
+SINGULAR = frozenset(v for v, words in replies.NAMES.items() if words[-1].startswith(("a ", "an ")))
+
+
+def system_reply(
+    said_reply: str, marks: Marks, outcome: Outcome, belief: Belief, act: Act, rng: random.Random, choices: tuple[str, ...] = ()
+) -> tuple[str, Act]:
+    """The reply and its (possibly changed) act, for a turn that called for ``said_reply``."""
+    made, failed, removed = outcome.made, outcome.failed, outcome.removed
+
+    def fill(lines: tuple[str, ...]) -> str:
+        text = rng.choice(lines)
+        for key, values in (("{made}", made), ("{failed}", failed), ("{removed}", removed), ("{state}", belief.values)):
+            if key in text:
+                text = text.replace(key, names(values, rng))
+        return text[:1].upper() + text[1:]
+
+    end = tail(act, rng)
+    if said_reply in ("done", "partly_cannot", "undo", "redo", "reset"):
+        degree = [mark for mark in marks if mark in ("<less>", "<more>", "<much>")]
+        if failed:
+            head = fill(replies.PARTLY if made else replies.FAILED)
+        elif said_reply == "undo" and (made or removed):
+            head = fill(replies.UNDONE)
+        elif said_reply == "redo" and (made or removed):
+            head = fill(replies.REDONE)
+        elif said_reply == "reset":
+            head = fill(replies.RESET)
+        elif not made and not removed:
+            head = fill(replies.NOTHING)
+        elif degree and len(marks) == 3 and made and rng.random() < 0.6:
+            head = fill(replies.DEGREE_LESS if degree[0] == "<less>" else replies.DEGREE_MORE)
+        elif made and removed and rng.random() < 0.5 and len(made) + len(removed) < 4:
+            head = fill(replies.BOTH)
+        elif removed and not made and rng.random() < 0.7 and len(removed) < 4:
+            head = fill(replies.REMOVED)
+        elif made and len(made) < 4 and rng.random() < 0.45:
+            head = fill(replies.MADE)
+        else:
+            head = fill(replies.DONE)
+        if said_reply == "partly_cannot":
+            head += rng.choice((" The rest I can't do, sorry.", " Sorry, the other thing is beyond me.", " The other wish is not possible, sorry."))
+        return f"{head} {end}", act
+    if said_reply in ("q_state", "can_you_value", "keep_it"):
+        if said_reply == "keep_it":
+            return f"{rng.choice(replies.PRAISE)} {end}", act
+        return fill(replies.STATE_SOME if belief else replies.STATE_NONE), Act("answer")
+    if said_reply == "q_advice":
+        return (end, act) if act.type == "suggest" else (rng.choice(replies.ANSWERS["q_can"]), Act("answer"))
+    if said_reply in replies.ANSWERS:
+        return rng.choice(replies.ANSWERS[said_reply]), Act("answer")
+    if said_reply in ("u_wish", "u_thing", "injection"):
+        return rng.choice(replies.CANNOT["u_wish"]), Act("cannot")
+    if said_reply in replies.CANNOT:
+        return rng.choice(replies.CANNOT[said_reply]), Act("cannot")
+    if said_reply == "either":
+        return rng.choice(EITHER), Act("answer")
+    heads = {
+        "thanks": replies.THANKS, "praise": replies.PRAISE, "no_problem": replies.NO_PROBLEM,
+    }  # fmt: skip
+    if said_reply in heads:
+        return f"{rng.choice(heads[said_reply])} {end}", act
+    alone = {"complaint": replies.COMPLAINT, "smalltalk": replies.HELLO, "vague": replies.VAGUE, "yes_what": replies.YES_WHAT}
+    return rng.choice(alone[said_reply]), Act("next")
+
+
+EITHER = (
+    "Both are possible. Which one shall it be?",
+    "That's up to you, I can do either. Which one?",
+    "Hard to say. Just tell me which one to try first.",
+    "I'd say try one and see. Which one first?",
+    "Either works, and you can undo it. Which one?",
+)
+
+
+def outcome_of(before: Belief, after: Belief, marks: Marks, rng: random.Random, fail: float = 0.06) -> Outcome:
+    """A made-up measurement: what was asked for and is in the belief was made, now and then not."""
+    asked = [mark[2:-1] for mark in marks if mark[1] in "+=" and mark[2:-1] in VALUES and "<keep>" not in marks]
+    wanted = [v for v in after if v in asked or v not in before]
+    failed = tuple(v for v in wanted if rng.random() < fail)
+    return Outcome(tuple(v for v in wanted if v not in failed), failed, tuple(v for v in before if v not in after))
+
+
+def one_dialogue(dialogue_id: str, rng: random.Random, split: str, image_id: str) -> Dialogue:
+    """Simulate one dialogue."""
+    present = frozenset(rng.sample(VALUES, k=rng.randrange(5)))
+    talker = _Talker(rng, split, present)
+    length = rng.choices((rng.randrange(3, 7), rng.randrange(7, 12), rng.randrange(14, 26)), weights=(88, 8, 4))[0]
+    conv = Conversation()
+    for _ in range(length):
+        if conv.turns and rng.random() < 0.025:
+            conv = conv.event(_event(conv, rng))
+            talker.focus, talker.choices = None, ()
+            continue
+        said = talker.say(conv)
+        before = conv.state.belief
+        heard: Heard = hear_marks(conv, said.marks)
+        after = conv.hear(said.text, heard)
+        outcome = outcome_of(before, after.state.belief, said.marks, rng)
+        barred = present | after.declined | after.suggested
+        act = choose_act(after.state.belief, barred, rng)
+        if said.reply == "q_advice" and rng.random() < 0.8:
+            options = suggestable(after.state.belief, barred)
+            act = Act.suggest(rng.choice(options)) if options else act
+        text, act = system_reply(said.reply, said.marks, outcome, after.state.belief, act, rng, said.choices)
+        after = after.reply(Spoken(text, act))
+        last = replace(after.turns[-1], family=said.family, behaviour=said.behaviour, outcome=outcome.to_json() or None)
+        conv = replace(after, turns=(*after.turns[:-1], last))
+    return Dialogue(dialogue_id, image_id, conv.turns, split=split)
+
+
+def _event(conv: Conversation, rng: random.Random) -> dict[str, object]:
+    """A button that makes sense now."""
+    belief = conv.state.belief
+    kinds = ["set"] + (["remove", "remove", "strength"] if belief else []) + (["undo"] if conv.undo_stack else [])
+    kind = rng.choice(kinds + (["redo"] if conv.redo_stack else []) + (["reset"] if rng.random() < 0.1 else []))
+    if kind == "set":
+        return {"type": kind, "value": rng.choice(VALUES)}
+    if kind == "remove":
+        return {"type": kind, "value": rng.choice(belief.values)}
+    if kind == "strength":
+        return {"type": kind, "value": rng.choice(belief.values), "strength": rng.choice((0.5, 0.75, 1.25, 1.5))}
+    return {"type": kind}
+
+
+def simulate(n: int, seed: int = 0, split: str = "train") -> Iterator[Dialogue]:
+    """``n`` dialogues of a split ("train", "validation" or "test"), deterministic in (seed, split), each independent of n."""
+    for index in range(n):
+        rng = random.Random(f"{seed}|{split}|{index}")
+        yield one_dialogue(f"i2e-{split}-{seed}-{index:06d}", rng, split, f"seed:{rng.randrange(100000)}")
+
+
+__all__ = ["Said", "Turn", "choose_act", "outcome_of", "simulate", "suggestable", "system_reply", "typo"]

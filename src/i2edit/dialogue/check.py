@@ -1,0 +1,73 @@
+"""Is a reply true? It may name as done only what was made or taken back, and must admit what failed.
+
+In: a reply, its act, the outcome. Out: True or False. The words by which replies name values are few and known (the model
+learned them from data/phrases/replies.py), so this is a plain search.
+"""
+
+from __future__ import annotations
+
+import re
+
+from i2edit.ontology import VALUES, Belief
+from i2edit.records import Act, Outcome
+
+_WORDS: dict[str, str] = {
+    "smiling": r"(?<!not )smiling|a smile|the smile|grin|laugh", "angry": r"angry|anger|scowl|furious", "sad": r"\bsad\b|gloomy|frown",
+    "no smiling": r"straight face|not smiling|neutral|serious", "brown hair": r"\bbrown\b|brunette", "blond hair": r"blonde?\b|golden",
+    "black hair": r"\bblack\b|raven", "gray hair": r"\bgr[ae]y\b|silver", "straight hair": r"straight hair|\bstraight\b(?! face)",
+    "wavy hair": r"wavy|curl|\bwaves", "receding hairline": r"receding|hairline", "sideburns": r"sideburn|mutton", "bangs": r"\bbangs|fringe",
+    "mustache": r"mou?stache", "goatee": r"goatee|chin beard", "no makeup": r"bare face|no makeup", "heavy makeup": r"heavy makeup|full glam",
+    "lipstick": r"lipstick", "earrings": r"earring", "bushy eyebrows": r"eyebrow|brows", "big lips": r"big lips|fuller lips|plump",
+    "rosy cheeks": r"rosy|blush|cheeks", "pale skin": r"\bpale\b|paler",
+}  # fmt: skip
+_PATTERNS = {value: re.compile(pattern, re.IGNORECASE) for value, pattern in _WORDS.items()}
+_FAILURE = re.compile(
+    r"sorry|couldn't|could not|didn't|did not|unfortunately|can't|cannot|unable|not possible|beyond me", re.IGNORECASE
+)
+_CLAIM = re.compile(
+    r"\bdone\b|finished|\bready\b|here you go|there you go|i've added|i added|i gave|updated|changed it|i made|coming right up|"
+    r"here is|here it is|this is it|there it is|here's how|have a look|take a look|now you see|that's .* for you|is my command|"
+    r"i've removed|i took|is gone|gone:|i dropped|without .* now|softer now|stronger now|toned it|turned it",
+    re.IGNORECASE,
+)
+_SENTENCE = re.compile(r"[^.!?]+[.!?]*")
+
+
+def mentions(text: str) -> set[str]:
+    """The values that a text names."""
+    return {value for value in VALUES if _PATTERNS[value].search(text)}
+
+
+def is_true(text: str, act: Act, outcome: Outcome, belief: Belief, ops: tuple[str, ...] = ()) -> bool:
+    """Whether the reply may be said after this outcome."""
+    if not text or text[-1] not in ".!?" or len(text) > 300 or "{" in text:
+        return False
+    made, failed, removed = set(outcome.made), set(outcome.failed), set(outcome.removed)
+    if act.type in ("answer", "cannot"):  # lists what is possible or what is there; it must not claim an edit
+        claims_edit = bool(_CLAIM.search(text)) and not (made or removed or ops)
+        lists_state = re.search(r"so far|active|at the moment|we have", text, re.IGNORECASE) is not None
+        return not claims_edit and not (lists_state and mentions(text) - set(belief)) and (not failed or act.type == "cannot")
+    allowed = made | failed | removed | ({act.value} if act.value else set())
+    if mentions(text) - allowed:
+        return False
+    if act.value and act.value not in mentions(text):
+        return False
+    if act.type in ("request", "suggest") and "?" not in text:
+        return False
+    changed = bool(made or removed or ops)
+    if not changed and _CLAIM.search(text):
+        return False
+    admitted = False
+    for sentence in _SENTENCE.findall(text):
+        named = mentions(sentence) - ({act.value} if act.value and sentence.rstrip().endswith("?") else set())
+        for clause in re.split(r",? but (?:sorry|unfortunately)|[:;]", sentence) if named & failed and named & made else [sentence]:
+            here = mentions(clause) & (made | failed)
+            if here & failed:
+                if not _FAILURE.search(sentence):
+                    return False
+                admitted = True
+            elif here & made and _FAILURE.search(clause):
+                return False
+    if failed and not made and not removed and _CLAIM.search(_FAILURE.split(text)[0]):
+        return False
+    return not failed or (admitted and failed <= mentions(text))
