@@ -18,19 +18,15 @@ from torch.nn import functional as F
 from i2edit.ontology import Belief
 from i2edit.regions import GRID, FaceMap, blur, enlarge, guided
 
-COLOUR_EDITS = frozenset(
-    {
-        "brown hair",
-        "blond hair",
-        "black hair",
-        "gray hair",
-        "no makeup",
-        "heavy makeup",
-        "lipstick",
-        "rosy cheeks",
-        "pale skin",
-    }
-)
+HAIR_COLOURS = frozenset({"brown hair", "blond hair", "black hair", "gray hair"})
+# Value → (grain: the finest detail of the difference that is used, in eye distances; gain: how much of it).
+COLOUR_EDITS: dict[str, tuple[float, float]] = dict.fromkeys(sorted(HAIR_COLOURS), (0.05, 1.0)) | {
+    "no makeup": (0.012, 1.0),
+    "heavy makeup": (0.012, 1.0),
+    "lipstick": (0.02, 1.0),
+    "rosy cheeks": (0.1, 2.2),
+    "pale skin": (0.08, 0.8),
+}
 # How much a region must change on average to be seen, in parts of the range black to white.
 VISIBLE = 0.012
 
@@ -68,9 +64,9 @@ def region(value: str, face: FaceMap, before: dict[str, Tensor], after: dict[str
         inside = 1 - enlarge(torch.maximum(before["background"], before["hat"]))
         return face.polygon(face.outline(0.62, widen=-0.04), 0.3) * face.above_eyes(-0.4, 0.1) * blur(erode(inside, 5), 3)
     if value == "bangs":
-        hair = torch.maximum(group("hair", before, False), group("hair", after, False))
-        fringe = torch.maximum(dilate(hair, 3), face.polygon(face.outline(0.7), 0.2))
-        return blur(fringe, 3) * face.above_eyes(0.02, 0.12)
+        fringe = dilate(group("hair", after, False), 2)
+        forehead = torch.maximum(fringe, face.polygon(face.outline(0.7), 0.2)) * face.above_eyes(-0.38, 0.12)
+        return torch.maximum(blur(forehead, 3), blur(fringe, 1.5) * face.above_eyes(0.02, 0.12))
     if value == "sideburns":
         return face.sideburns()
     if value == "mustache":
@@ -145,9 +141,14 @@ def render(
     unit = face.unit * size / GRID
 
     difference = edited - raw
-    # Colour: the difference without its finest grain, which would lie beside the photo's own.
-    tint = blur(difference, 0.012 * unit)
-    out = crop + colour * tint
+    out = crop
+    for value, mask in masks.items():
+        if value in HAIR_COLOURS:
+            out = out + enlarge(mask, size) * (dyed(out, raw, edited, enlarge(mask, size), 0.05 * unit) - out)
+        elif value in COLOUR_EDITS:
+            grain, gain = COLOUR_EDITS[value]
+            out = out + enlarge(mask, size) * gain * blur(difference, grain * unit)
+    out = crop + (colour > 0) * (out - crop)
     # Geometry: G1's pixels with the photo's tone where something moved, the plain difference where nothing did.
     tone = slow_part(crop - raw, dilated(moving), 0.14 * unit)
     moved = smoothstep(blur(difference[0].abs().mean(0), 0.05 * unit), 0.04, 0.12)
@@ -159,6 +160,32 @@ def render(
     seen = F.interpolate((out - crop).abs().mean(1, keepdim=True), size=GRID, mode="area")[0, 0] / 2
     change = {value: float((seen * m).sum() / m.sum().clamp_min(1.0)) for value, m in masks.items()}
     return Rendering(out, mask, change)
+
+
+def dyed(crop: Tensor, raw: Tensor, edited: Tensor, where: Tensor, sigma: float) -> Tensor:
+    """The photo with the hair colour of G1: its light and shade shifted by G1 - G0, its hue taken over from G1.
+
+    All [1, 3, S, S] in [-1, 1]; where [S, S] is the hair, so that neighbours do not bleed in; sigma in pixels.
+    """
+    weight = where[None, None] + 1e-3
+    total = blur(weight, sigma)
+
+    def slow(x: Tensor) -> Tensor:
+        return blur(x * weight, sigma) / total
+
+    def split(x: Tensor) -> tuple[Tensor, Tensor]:
+        light = (x * x.new_tensor([0.299, 0.587, 0.114])[None, :, None, None]).sum(1, keepdim=True)
+        return light, x - light
+
+    light, hue = split(crop)
+    light_before, _ = split(raw)
+    light_after, hue_after = split(edited)
+    shift = slow(light_after - light_before)
+    # Where hair gets darker, its highlights get duller in proportion; shifting alone would leave them shining.
+    level = slow(light)
+    contrast = ((level + shift + 1).clamp_min(0.05) / (level + 1).clamp_min(0.05)).clamp(0.45, 1.3)
+    own_hue = hue - slow(hue)
+    return level + shift + contrast * (light - level) + slow(hue_after) + 0.3 * own_hue
 
 
 def union(masks: list[Tensor]) -> Tensor:

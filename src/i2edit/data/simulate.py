@@ -44,6 +44,8 @@ class _Talker:
     me: str = "me"
     my: str = "my"
     pool: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    added: tuple[str, ...] = ()  # what the latest turn added, for "take both off"
+    gone: tuple[str, ...] = ()  # values that were taken off, for "bring the bangs back"
     focus: str | None = None  # the value that "it" would mean now
     choices: tuple[str, ...] = ()  # the values of the either-or question just asked
 
@@ -180,6 +182,14 @@ class _Talker:
             frame, family = self.frame("adj")
             text = self.fill(frame, adj=self.joined_list([self.word(v, "adj") for v in values]))
             return Said(text, (CHANGE, *(f"<+{v}>" for v in values)), family, "several")
+        if style < 0.55:  # "make her angry with black hair"
+            first, rest = values[0], values[1:]
+            said = self.request(belief, first)
+            if not said.family.startswith(("np", "say")):
+                said.text = said.text.rstrip(".!? ") + rng.choice((" with ", " and ", " plus ", ", with ")) + self.joined_list(
+                    [self.word(v, "np") for v in rest]
+                )
+                return Said(said.text, (CHANGE, *(f"<+{v}>" for v in values)), said.family, "several")
         pairs = [self.clause(v) for v in values]
         family = "several"
         if rng.random() < 0.55:  # the first clause in a full frame of this split
@@ -189,6 +199,10 @@ class _Talker:
         have = [v for v in belief if v != "smiling" and not EXCLUDES[v] & set(values) and v not in values]
         if have and rng.random() < 0.12:
             pairs.insert(rng.randrange(len(pairs) + 1), self.off_clause(rng.choice(have)))
+        elif have and rng.random() < 0.1:
+            old = rng.choice([v for v in have if not v.startswith("no ")] or have)
+            frame = rng.choice(("less {n}", "tone down the {n}", "a bit less {n}", "softer {n}", "make the {n} softer"))
+            pairs.insert(rng.randrange(len(pairs) + 1), (self.fill(frame, n=self.word(old, "n")), ("<less>", f"<={old}>")))
         text = self.joined([text for text, _ in pairs])
         text = rng.choice(("", "", "", "", "please ", "can you ", "could you ")) + text if family == "several" else text
         return Said(text, (CHANGE, *(mark for _, marks in pairs for mark in marks)), family, "several")
@@ -196,6 +210,8 @@ class _Talker:
     def joined_list(self, nouns: list[str]) -> str:
         """Nouns as a list: "a, b and c"."""
         rng = self.rng
+        if len(nouns) == 1:
+            return nouns[0]
         link = rng.choice((" and ", " and ", " and ", " plus ", ", ", " & ", " with ", ", and ", " and also ", " as well as ", " along with ", " + "))
         return ", ".join(nouns[:-1]) + link + nouns[-1]
 
@@ -305,6 +321,27 @@ class _Talker:
         }[category]  # fmt: skip
         return Said(self.fill(frame), (CHANGE, *marks), family, category)
 
+    def back(self, belief: Belief) -> Said:
+        """Something that was taken off comes back."""
+        gone = [v for v in self.gone if v not in belief and not v.startswith("no ")]
+        value = self.rng.choice(gone) if gone else self.value(belief)
+        return self.simple("bring_back", (CHANGE, f"<+{value}>"), n=self.word(value, "n"))
+
+    def both_off(self, belief: Belief) -> Said:
+        """Both of the values just added go."""
+        have = [v for v in self.added if v in belief and v != "smiling"]
+        if len(have) != 2:
+            return self.request(belief)
+        return self.simple("both_off", (CHANGE, *(f"<-{v}>" for v in have)))
+
+    def contrary(self, belief: Belief) -> Said:
+        """ "No, happy!": an answer to what was just done, not to a suggestion."""
+        last = self.focus
+        among = tuple(v for v in SLOTS[SLOT_OF[last]] if v != last) if last and self.rng.random() < 0.8 else VALUES
+        value = self.rng.choice([v for v in among if not v.startswith("no ")] or list(VALUES))
+        kind = "adj" if WORDING[value]["adj"] and self.rng.random() < 0.3 else self.rng.choice(("n", "np"))
+        return self.simple("no_alt", (CHANGE, f"<+{value}>"), b=self.word(value, kind))
+
     def simple(self, category: str, marks: Marks, reply: str = "done", **parts: str) -> Said:
         """A turn that is one frame."""
         frame, family = self.frame(category)
@@ -367,7 +404,7 @@ class _Talker:
         groups = {
             "q_can": 5, "q_hair color": 3, "q_hairstyle": 3, "q_expression": 3, "q_beard": 2, "q_makeup": 3, "q_state": 5, "q_undo": 3,
             "q_advice": 5, "q_other": 5, "can_you_value": 5, "either_or": 6, "thanks": 6, "praise": 8, "complaint": 6, "smalltalk": 9,
-            "keep_it": 5, "vague": 12, "u_beard": 6, "u_dark": 5, "u_color": 8, "u_wish": 12, "u_thing": 12, "foreign": 9, "injection": 3,
+            "keep_it": 5, "mention": 8, "vague": 12, "u_beard": 6, "u_dark": 5, "u_color": 8, "u_wish": 12, "u_thing": 12, "foreign": 9, "injection": 3,
         }  # fmt: skip
         group = rng.choices(list(groups), weights=list(groups.values()))[0]
         if group == "either_or":
@@ -380,7 +417,7 @@ class _Talker:
             intent = "<unsupported>"
         elif group == "foreign":
             intent = "<foreign>"
-        parts = {"n": self.word(value, "n"), "color": rng.choice(COLORS), "wish": rng.choice(WISHES), "thing": rng.choice(THINGS)}
+        parts = {"n": self.word(value, "n"), "np": self.word(value, "np"), "color": rng.choice(COLORS), "wish": rng.choice(WISHES), "thing": rng.choice(THINGS)}
         said = self.simple(group, (intent,), group, **parts)
         if group in ("u_wish", "u_thing", "u_color") and rng.random() < 0.18:  # one half is possible: that half is done
             good = self.value(belief)
@@ -452,6 +489,9 @@ class _Talker:
                 lambda: self.keep_only(belief): 2 if len(belief) > 1 else 0.2,
                 lambda: self.degree(belief): 7,
                 lambda: self.it(belief): 8 if self.focus else 0,
+                lambda: self.back(belief): 2 if self.gone else 0.2,
+                lambda: self.both_off(belief): 6 if len(self.added) == 2 else 0,
+                lambda: self.contrary(belief): 2 if conv.turns and not conv.suggestion else 0,
                 lambda: self.hands_off(belief): 2.5,
                 lambda: self.no_makeup_except(belief): 1,
                 lambda: self.no_mood(belief): 2 if {"sad", "angry"} & set(belief) else 0.4,
@@ -464,6 +504,9 @@ class _Talker:
         self.choices = said.choices if said.reply == "either" else ()
         plus = [mark[2:-1] for mark in said.marks if mark[1] in "+="]
         self.focus = plus[0] if len(plus) == 1 and "<keep>" not in said.marks else None
+        self.added = tuple(mark[2:-1] for mark in said.marks if mark[1] == "+")
+        off = tuple(mark[2:-1] for mark in said.marks if mark[1] == "-" and mark[2:-1] in SLOT_OF and mark[2:-1] in belief)
+        self.gone = (*self.gone, *off)[-3:]
         said.text = self.dress(said)
         return said
 
@@ -593,6 +636,8 @@ def system_reply(
         if said_reply == "partly_cannot":
             head += rng.choice((" The rest I can't do, sorry.", " Sorry, the other thing is beyond me.", " The other wish is not possible, sorry."))
         return f"{head} {end}", act
+    if said_reply == "mention":
+        return f"{rng.choice(replies.MENTION)} {end}", act
     if said_reply in ("q_state", "can_you_value", "keep_it"):
         if said_reply == "keep_it":
             return f"{rng.choice(replies.PRAISE)} {end}", act
@@ -642,7 +687,7 @@ def one_dialogue(dialogue_id: str, rng: random.Random, split: str, image_id: str
     for _ in range(length):
         if conv.turns and rng.random() < 0.025:
             conv = conv.event(_event(conv, rng))
-            talker.focus, talker.choices = None, ()
+            talker.focus, talker.choices, talker.added = None, (), ()
             continue
         said = talker.say(conv)
         before = conv.state.belief

@@ -16,7 +16,7 @@ _WORDS: dict[str, str] = {
     "no smiling": r"straight face|not smiling|neutral|serious", "brown hair": r"\bbrown\b|brunette", "blond hair": r"blonde?\b|golden",
     "black hair": r"\bblack\b|raven", "gray hair": r"\bgr[ae]y\b|silver", "straight hair": r"straight hair|\bstraight\b(?! face)",
     "wavy hair": r"wavy|curl|\bwaves", "receding hairline": r"receding|hairline", "sideburns": r"sideburn|mutton", "bangs": r"\bbangs|fringe",
-    "mustache": r"mou?stache", "goatee": r"goatee|chin beard", "no makeup": r"bare face|no makeup", "heavy makeup": r"heavy makeup|full glam",
+    "mustache": r"mo?ustache", "goatee": r"goatee|chin beard", "no makeup": r"bare face|no makeup", "heavy makeup": r"heavy makeup|full glam",
     "lipstick": r"lipstick", "earrings": r"earring", "bushy eyebrows": r"eyebrow|brows", "big lips": r"big lips|fuller lips|plump",
     "rosy cheeks": r"rosy|blush|cheeks", "pale skin": r"\bpale\b|paler",
 }  # fmt: skip

@@ -54,9 +54,9 @@ class Size:
 
     d_model: int = 256
     d_kv: int = 64
-    d_ff: int = 1024
+    d_ff: int = 768
     heads: int = 4
-    encoder_layers: int = 4
+    encoder_layers: int = 3
     decoder_layers: int = 2
     dropout: float = 0.0
 

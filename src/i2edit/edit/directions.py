@@ -70,8 +70,8 @@ KINDS: dict[str, Kind] = {
     "earrings": Kind(ALL),
     "bushy eyebrows": Kind(SHAPE, (BROWS,), 1.5, 3.0),
     "big lips": Kind(SHAPE, (MOUTH,), 1.2),
-    "rosy cheeks": Kind(COLOUR, quantile=1.2),
-    "pale skin": Kind(COLOUR, quantile=1.2),
+    "rosy cheeks": Kind(COLOUR, quantile=1.3, least=2.5),
+    "pale skin": Kind(COLOUR, quantile=0.6, least=1.5),
 }
 
 
@@ -167,6 +167,8 @@ class Directions:
         for key, i in self._index.items():
             if key in HELD_ALWAYS:
                 weights[i] = self.settings.released if key in released else self.settings.confounder
+                if key == "glasses":  # bangs and gray hair bring them along, and nobody can ask for them
+                    weights[i] *= 3
             elif key.replace("_", " ") not in related:
                 weights[i] = self.settings.attribute
         hessian += (self._normals * weights[:, None]).T @ self._normals

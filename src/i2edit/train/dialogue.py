@@ -27,7 +27,7 @@ import torch
 
 from i2edit.data.simulate import simulate
 from i2edit.dialogue.history import Conversation, Heard, Spoken, hear_marks
-from i2edit.dialogue.prompts import Codec, act_ids, clean
+from i2edit.dialogue.prompts import FIRST_WORD, ID, MARK_IDS, STATE_PROMPT, Codec, act_ids, clean
 from i2edit.dialogue.seq2seq import DialogueModel, Size, new_network, pad
 from i2edit.records import Dialogue, Outcome, Turn
 
@@ -40,14 +40,16 @@ class Settings:
 
     steps: int = 4000
     seed: int = 0
-    tokens: int = 3200
+    tokens: int = 2600
     lr: float = 1.0e-3
     warmup: int = 200
     cooldown: float = 0.3  # the last share of the steps, in which the rate falls to zero
     weight_decay: float = 0.01
-    reply_share: float = 0.35  # of the turns whose reply is trained too
+    mark_weight: float = 3.0
+    spotter_weight: float = 0.3
+    reply_share: float = 0.2  # of the turns whose reply is trained too
     vocabulary: int = 3000
-    bpe_dropout: float = 0.05  # splits words at random now and then, so that a typo is nothing new
+    bpe_dropout: float = 0.02  # splits words at random now and then, so that a typo is nothing new
     threads: int = 1
     validation: int = 200  # dialogues
 
@@ -92,11 +94,15 @@ def replay(dialogue: Dialogue) -> Iterator[tuple[Conversation, Turn, Heard, Conv
         conv = after.reply(Spoken(turn.system, turn.act)) if turn.system and turn.act else after
 
 
-def pairs(codec: Codec, dialogue: Dialogue, rng: random.Random, reply_share: float) -> Iterator[Pair]:
+WINDOWS = (128, 48, 1, 1)  # ids of history in training: less now and then, so that the state is trusted (and time saved)
+
+
+def pairs(
+    codec: Codec, dialogue: Dialogue, rng: random.Random, reply_share: float, windows: tuple[int, ...] = WINDOWS
+) -> Iterator[Pair]:
     """Training pairs (input ids, target ids) of both tasks."""
     for conv, turn, heard, after in replay(dialogue):
-        window = rng.choice((128, 64, 48, 48))  # with less history now and then, so that the state is trusted
-        yield codec.state_input(conv, clean(turn.user or "."), window), codec.state_target(heard)
+        yield codec.state_input(conv, clean(turn.user or "."), rng.choice(windows)), codec.state_target(heard)
         if turn.system and turn.act and rng.random() < reply_share:
             outcome = Outcome.from_json(turn.outcome or {})
             target = [*act_ids(turn.act), *codec.words(turn.system), 1]
@@ -122,6 +128,38 @@ def batches(codec: Codec, settings: Settings, start: int, rank: int = 0) -> Iter
         rng.shuffle(groups)
         yield from groups
         block += 1
+
+
+def parameter_groups(network: Any) -> list[dict[str, Any]]:
+    """T5's embeddings start at a standard deviation of 1 and its norms at 1, its matrices near 0.06: steps of one size would leave the
+    embeddings where they are, so each group's rate is in proportion to its scale (as Adafactor's relative steps do, and nanoT5's AdamW)."""
+    groups: dict[float, list[Any]] = {}
+    for name, parameter in network.named_parameters():
+        factor = 12.0 if name.startswith("shared") else 4.0 if "layer_norm" in name else 1.0
+        groups.setdefault(factor, []).append(parameter)
+    return [{"params": parameters, "factor": factor} for factor, parameters in groups.items()]
+
+
+class Spotter(torch.nn.Module):
+    """Training only: which control tokens a message calls for, read off the mean of the encoder's view of its words. Without this
+    direct signal the decoder finds the words of the message only after thousands of steps."""
+
+    def __init__(self, d_model: int) -> None:
+        super().__init__()
+        self.head = torch.nn.Linear(d_model, FIRST_WORD)
+
+    def forward(self, hidden: torch.Tensor, inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """hidden [B, L, d], inputs [B, L], labels [B, T] → loss (mean over the state rows, sum over the marks)."""
+        rows = inputs[:, 0] == ID[STATE_PROMPT]
+        hidden, inputs, labels = hidden[rows].float(), inputs[rows], labels[rows]
+        places = torch.arange(inputs.shape[1]).expand_as(inputs)
+        start = torch.where(inputs == ID["<user>"], places, -1).amax(1, keepdim=True)  # the latest message
+        words = ((places > start) & (inputs != 0)).float()[:, :, None]
+        pooled = (hidden * words).sum(1) / words.sum(1).clamp(min=1)
+        wanted = torch.zeros(len(labels), FIRST_WORD).scatter_(1, labels.clamp(0, FIRST_WORD - 1), 1.0)
+        marks = sorted(MARK_IDS)
+        scores = self.head(4 * pooled)[:, marks]
+        return torch.nn.functional.binary_cross_entropy_with_logits(scores, wanted[:, marks], reduction="sum") / max(len(labels), 1)
 
 
 def rate(step: int, settings: Settings) -> float:
@@ -196,12 +234,20 @@ def train(out: Path, settings: Settings, commit: str = "") -> DialogueModel:
     noisy = Tokenizer.from_file(str(out / "tokenizer.json"))
     noisy.model.dropout = settings.bpe_dropout
     network = new_network(codec.size, Size())
-    optimizer = torch.optim.AdamW(network.parameters(), lr=settings.lr, weight_decay=settings.weight_decay, betas=(0.9, 0.98), fused=True)
+    optimizer = torch.optim.AdamW(
+        parameter_groups(network), lr=settings.lr, weight_decay=settings.weight_decay, betas=(0.9, 0.98), fused=True
+    )
+    spotter = Spotter(network.config.d_model)
+    spotter_optimizer = torch.optim.Adam(spotter.parameters(), lr=10 * settings.lr)
+    weight = torch.ones(codec.size)  # of a target token: the marks decide, so they count most
+    weight[sorted(MARK_IDS)] = settings.mark_weight
     step, block = 0, 0
     if (out / "checkpoint.pt").exists():
         state = torch.load(out / "checkpoint.pt", weights_only=True)
         network.load_state_dict(state["network"])
         optimizer.load_state_dict(state["optimizer"])
+        if "spotter" in state:
+            spotter.load_state_dict(state["spotter"])
         step, block = state["step"], state["block"] + 1  # a resumed run sees new dialogues
     (out / "settings.json").write_text(json.dumps(asdict(settings), indent=1) + "\n")
     network.train()
@@ -210,33 +256,40 @@ def train(out: Path, settings: Settings, commit: str = "") -> DialogueModel:
     log = (out / "train.jsonl").open("a", encoding="utf-8")
     validation = list(simulate(settings.validation, settings.seed, "validation"))
     stream = batches(Codec(noisy), settings, 100_000 * block, rank)
-    began, losses, seen = time.time(), [], 0
+    began, seen = time.time(), 0
+    losses: list[float] = []
+    spots: list[float] = []
     while step < settings.steps:
         batch = next(stream)
         inputs, labels = pad([a for a, _ in batch]), pad([b for _, b in batch], fill=-100)
         for group in optimizer.param_groups:
-            group["lr"] = rate(step, settings)
+            group["lr"] = rate(step, settings) * group["factor"]
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            logits = network(
+            forward = network(
                 input_ids=inputs, attention_mask=(inputs != 0).long(), decoder_input_ids=network._shift_right(labels)
-            ).logits
-        loss = torch.nn.functional.cross_entropy(logits.float().flatten(0, 1), labels.flatten(), ignore_index=-100)
+            )
+        loss = torch.nn.functional.cross_entropy(forward.logits.float().flatten(0, 1), labels.flatten(), weight, ignore_index=-100)
+        spotted = spotter(forward.encoder_last_hidden_state, inputs, labels)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        spotter_optimizer.zero_grad(set_to_none=True)
+        (loss + settings.spotter_weight * spotted).backward()
+        spotter_optimizer.step()
         if world > 1:
             average_gradients(network, world)
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
         step, seen = step + 1, seen + len(batch)
         losses.append(float(loss.detach()))
+        spots.append(float(spotted.detach()))
         if step % 50 == 0 and rank == 0:
-            line = {"step": step, "loss": round(sum(losses) / len(losses), 4), "pairs": seen, "seconds": round(time.time() - began, 1)}
+            line = {"step": step, "loss": round(sum(losses) / len(losses), 4), "spotter": round(sum(spots) / len(spots), 3), "pairs": seen, "seconds": round(time.time() - began, 1)}
             log.write(json.dumps(line) + "\n")
             log.flush()
-            losses = []
+            losses, spots = [], []
         if rank == 0 and (step % 100 == 0 or step == settings.steps):
             save_checkpoint(out / "checkpoint.pt", {
                 "network": network.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "block": block,
+                "spotter": spotter.state_dict(),
             })  # fmt: skip
         if rank == 0 and (step % 1000 == 0 or step == settings.steps):
             network.eval()

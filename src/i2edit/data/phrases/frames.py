@@ -164,7 +164,6 @@ self: Let me see myself with {np}.
 self: Could I try {np}?
 self: What would I look like with {np}?
 self: How would I look with {np}?
-self: How do I look with {np}?
 self: I'm in the mood for {np}.
 self: My stylist recommended {np}.
 self: My girlfriend wants me to have {np}.
@@ -331,6 +330,20 @@ Would it be possible to {vpe}?
 """
 # Degrees ------------------------------------------------------------------------------------------------------------
 _FRAMES["less_new"] = """
+A tiny {n}.
+A small {n}.
+A faint {n}.
+A slight {n}.
+A subtle {n}.
+A slight {n} please.
+Just a tiny {n}.
+Give {me} a slight {n}.
+Give {me} a tiny {n}.
+A smidge of {n}.
+A smidgen of {n} please.
+A hint of {n}.
+A touch of {n}.
+A dab of {n}.
 A bit of {n}.
 A bit of {n} please.
 Give {me} a bit of {n}.
@@ -379,6 +392,15 @@ Could you {vpe} a tiny bit?
 Please {vpe} just a touch.
 """
 _FRAMES["less_old"] = """
+The {n} is a bit much.
+The {n} is a bit much, tone it down.
+The {n} is a little too much.
+The {n} is over the top, calm it down.
+Make the {n} a bit softer.
+Make the {n} weaker.
+Make the {n} a little less strong.
+Can you make the {n} more subtle?
+Gentler {n}.
 Less {n}.
 Less {n} please.
 A bit less {n}.
@@ -413,6 +435,14 @@ way less {n}
 Much less {n}.
 """
 _FRAMES["more"] = """
+Bigger {n}.
+A bigger {n}.
+Make the {n} bigger.
+An even stronger {n}.
+A stronger {n} please.
+Even more {n}.
+More of the {n}.
+Make the {n} a bit stronger.
 More {n}.
 More {n} please.
 A bit more {n}.
@@ -449,6 +479,11 @@ Make {me} really {adj}.
 I want to look very {adj}.
 """
 _FRAMES["much"] = """
+Much bigger {n}.
+Much stronger {n}.
+Way stronger {n}.
+So much more {n}.
+Even a lot more {n}.
 Much more {n}.
 Way more {n}.
 A lot more {n}.
@@ -471,7 +506,46 @@ Tons more {n}.
 Really crank up the {n}.
 """
 # Degrees of what was just talked about
+_FRAMES["bring_back"] = """
+Bring the {n} back.
+Bring back the {n}.
+I want the {n} back.
+Put the {n} back on.
+Put the {n} back.
+Can I have the {n} back?
+Actually, bring the {n} back.
+Give {me} the {n} again.
+Add the {n} again.
+The {n} again please.
+I miss the {n}, put it back.
+Let's have the {n} again.
+Hmm, I liked the {n}, bring it back.
+Return the {n} please.
+"""
+_FRAMES["both_off"] = """
+Take both off.
+Remove both.
+Remove both of them.
+Take them both off again.
+Lose both.
+Take them off again.
+Remove them again.
+Get rid of them.
+I don't like them, take them off.
+Neither of those, remove them.
+Remove those two.
+Drop both of those.
+"""
 _FRAMES["it_less"] = """
+A smidge less.
+A tad less please.
+Slightly less.
+Ok that is too much.
+That is way too much.
+Hmm, a bit too strong.
+Make it softer.
+More subtle.
+More subtle please.
 Less please.
 A bit less.
 A little softer.
@@ -492,6 +566,15 @@ Can it be more subtle?
 A bit gentler please.
 """
 _FRAMES["it_more"] = """
+A smidge more.
+A tad more.
+Slightly more.
+A little bit more please.
+More of that.
+More!
+I want more of it.
+Give me more.
+Could it be a bit stronger?
 More.
 More please.
 A bit more.
@@ -582,6 +665,24 @@ I've changed my mind about the {n}, remove it.
 On second thought, no {n}.
 Actually, no {n}.
 Hmm, the {n} doesn't suit me, take it off.
+Don't add {n}.
+Please don't give {me} {n}.
+I don't need {n}.
+I don't want to see the {n}.
+Stop it with the {n}.
+Bin the {n}.
+Chuck the {n}.
+Nix the {n}.
+Lose the {n} again.
+I'm tired of the {n}.
+I hate the {n}.
+I changed my mind, no {n}.
+Not the {n}.
+Not the {n} please.
+The {n} doesn't work for me.
+Remove the {n} you added.
+Could you take the {n} away?
+Please take off the {n} again.
 Delete the {n}.
 Erase the {n}.
 Get {n} off {me}.
@@ -1200,6 +1301,11 @@ Which one would suit me more, {a} or {b}?
 I am not sure if I want {a} or {b}.
 """
 _FRAMES["can_you_value"] = """
+Would {n} suit me?
+Do you think {n} would look good on me?
+Does {n} suit me?
+Would I look silly with {n}?
+Is {n} fashionable?
 Is {n} something you can do?
 Are you able to do {n}?
 Do you support {n}?

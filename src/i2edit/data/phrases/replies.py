@@ -228,6 +228,12 @@ That's nice to hear.
 Great!
 Wonderful.
 """)
+MENTION = _lines("""
+I see.
+Interesting!
+Oh, nice.
+Good to know.
+""")
 COMPLAINT = _lines("""
 Sorry about that. You can say "undo", or name what I should take off.
 I'm sorry. Tell me what to take off, or say "undo".

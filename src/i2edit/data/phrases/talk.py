@@ -421,6 +421,24 @@ I need {thing}.
 {thing}
 Also {thing}.
 """
+_TALK["mention"] = """
+I used to have {np}.
+My sister has {np}.
+My brother has {np} too.
+My dad had {np} when he was young.
+Everyone has {np} these days.
+Last year I had {np}.
+I already have {np} in real life.
+I saw someone with {np} today.
+My neighbor has {np}.
+I wonder why people like {np}.
+In school I had {np}.
+My ex had {np}.
+I remember when I had {np}.
+{np} were popular in the eighties.
+The woman next to me has {np}.
+I read an article about {n}.
+"""
 _TALK["foreign"] = """
 Hazme sonreír, por favor.
 Quiero el pelo rubio.
@@ -517,6 +535,8 @@ COLORS: tuple[str, ...] = (
     "violet", "neon green", "multicolored", "yellow", "teal", "burgundy", "lavender", "bright red", "sky blue",
 )  # fmt: skip
 WISHES: tuple[str, ...] = (
+    "turn {me} into a redhead", "make {me} a redhead", "make {me} a ginger", "dye {my} hair red", "change {my} eye colour to blue",
+    "change the color of {my} eyes", "give {me} another nose", "make {me} look like my dad", "make {me} look rich", "make {me} look smart",
     "make {me} younger", "make {me} older", "make {me} look younger", "make {me} look ten years younger", "make {me} thinner",
     "make {me} slimmer", "make {my} face slimmer", "make {my} nose smaller", "fix {my} nose", "make {my} eyes bigger",
     "change {my} eye color", "make {my} eyes blue", "make {my} eyes green", "turn {me} into a man", "turn {me} into a woman",
@@ -553,6 +573,13 @@ OPENERS: tuple[str, ...] = (
     "Thank you.", "Perfect.", "Alright,", "Well,", "So,", "Hey,", "Hi,", "Hello!", "Good.", "Great!", "I like it.", "I love it!", "Lovely.",
     "Awesome.", "Not bad.", "Nice, but", "Good, but", "Oh,", "Let me think.", "Let me see.", "Now", "Right,", "Umm,", "Uh,", "Please,",
     "Actually,", "Next thing:", "Beautiful!", "haha nice.", "lol ok,", "That's better.", "Yay!", "One more thing:", "Let's see...",
+    "I have a job interview tomorrow.", "My grandma will love this.", "This photo is from last summer.", "I look tired in this one.",
+    "My girlfriend took this photo.", "This is my sister.", "That's me on the left.", "I'm going to a costume party.", "It's almost Halloween.",
+    "I saw this in a movie.", "My hairdresser is on holiday.", "I've been looking at old pictures.", "You know what?", "Listen,", "Guess what,",
+    "So I was thinking,", "I was talking to my mom.", "My boss will see this.", "I want to surprise my wife.", "Good start.", "Fair enough,",
+    "I don't know,", "To be honest,", "Honestly,", "Yo,", "Hey there,", "Excuse me,", "Sorry,", "By the way,", "Oh and", "One last thing:",
+    "First,", "For starters,", "To begin with,", "Finally,", "Last but not least,", "That was fun.", "Nice work.", "I'm not sure but",
+    "Everyone tells me to try something new.", "We are making a poster.", "It's for my dating profile.", "I need this for LinkedIn.",
     "Interesting.", "Perfect, now", "Amazing.", "This is for my profile picture.", "It's for a party.", "I'm bored with my look.",
     "My friends will laugh.", "I've got a date tonight.", "For fun,", "Just for fun,", "I have an idea:", "And then", "Then", "Also,",
     "If possible,", "Hey buddy,", "Sweet!", "Good job.", "I'm curious.",
@@ -561,5 +588,8 @@ CLOSERS: tuple[str, ...] = (
     "please", "pls", "thanks", "thank you", "if you can", "if possible", "for a change", "and let me see", "I think that would look great",
     "that would be fun", "for the fun of it", "and show me", "just to see how it looks", "would be awesome", "that'd be cool", "ok?",
     "for my profile picture", "I think", "maybe", "this time", "now", "today", "that's what I want", "let's see", "and that's it", "!", "!!",
+    "don't you think?", "do it", "will you?", "right?", "I beg you", "quickly", "just for fun", "for Halloween", "for my wedding", "for the poster",
+    "if you don't mind", "if that's ok", "when you have a moment", "and nothing else", "that's all", "that's it", "what do you say?",
+    "my wife would love that", "I always wanted to try that", "let me know when it's done", "hehe", "lol", "haha", ":)", ";)",
     "for now", "would you", "mate", "dude", "my friend", "in this photo", "in the picture", "on the photo", "as well", "too",
 )  # fmt: skip

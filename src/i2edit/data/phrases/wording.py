@@ -148,7 +148,7 @@ Sunny golden hair would be nice.""",
         n="black hair | raven hair | black | jet black hair | raven black hair | black hair color | jet black | raven | ebony hair",
         np="black hair | raven hair | jet black hair | raven black hair | a black hair color | some black hair | ebony hair | deep black hair",
         adj="black-haired | raven-haired",
-        vps="have black hair | go black with the hair | have raven hair | go jet black",
+        vps="have black hair | have raven black hair | go black with the hair | have raven hair | go jet black",
         vpe="dye {my} hair black | color {my} hair black | make {my} hair black | turn {my} hair black | paint {my} hair jet black | change {my} hair to black | switch {my} hair color to black | make {my} hair raven | set the hair color to black | tint {my} hair black",
         say="""{my} hair should be black.
 What would {me} look like with black hair?
@@ -224,9 +224,9 @@ Surfer waves in the hair please.""",
     "receding hairline": _word(
         n="receding hairline | high forehead | receding hair | balding look | higher hairline | thinning hairline | widow's peak",
         np="a receding hairline | a higher hairline | a high forehead | receding hair | a balding forehead | a thinning hairline | a receding hair line",
-        adj="balding | a bit bald in front | thin on top",
+        adj="balding | bald in front | thin on top",
         vps="have a receding hairline | go bald at the front | be balding",
-        vpe="push {my} hairline back | move {my} hairline back | raise {my} hairline | make {my} hairline recede | make {my} hairline higher | thin out {my} hairline",
+        vpe="push {my} hairline back | move {my} hairline back | move {my} hairline further back | set {my} hairline further back | raise {my} hairline | make {my} hairline recede | make {my} hairline higher | thin out {my} hairline",
         say="""{my} hairline should recede.
 Make it look like I'm losing my hair at the front.
 Make it look like {my} hairline has moved up.
@@ -279,7 +279,7 @@ Hide that forehead behind a fringe.
 Cleopatra style bangs please.""",
     ),
     "mustache": _word(
-        n="mustache | moustache | 'stache | stache | mustaches | handlebar mustache",
+        n="mustache | moustache | 'stache | stache | mustaches | tash | 'tache | handlebar mustache",
         np="a mustache | a moustache | a thick mustache | some mustache | a stache | a nice moustache | a handlebar mustache | a pencil moustache",
         adj="mustached | mustachioed",
         vps="have a mustache | wear a mustache | grow a mustache | grow a moustache | rock a stache | sport a moustache",
@@ -361,7 +361,7 @@ I want to look like a beauty influencer in full glam.""",
         np="lipstick | some lipstick | red lipstick | a beautiful lip color | red lips | a nice lip colour | bright lipstick | pink lipstick | a lip color | bold lipstick | some lippy | lip gloss",
         adj="lipsticked",
         vps="wear lipstick | have lipstick on | wear red lipstick | wear some lipstick | have red lips",
-        vpe="put lipstick on {me} | paint {my} lips red | put some lipstick on | apply lipstick | color {my} lips | put on some red lipstick | paint {my} lips | apply some lip color",
+        vpe="put lipstick on {me} | paint {my} lips red | put some lipstick on | apply lipstick | color {my} lips | make {my} lips red | make {my} lips redder | put on some red lipstick | paint {my} lips | apply some lip color",
         say="""I want to see what I look like with a beautiful lip color.
 {my} lips need some color.
 What would {me} look like with lipstick?
