@@ -38,7 +38,9 @@ def test_undo_twice_and_redo() -> None:
     assert back.state.belief == Belief.of("smiling")
     assert say(back, "<op_redo>").state.belief == Belief.of("smiling", "bangs")
     assert say(say(back, "<op_redo>"), "<op_redo>").state == conv.state
-    assert say(say(back, "<+lipstick>"), "<op_redo>").state.belief == Belief.of("smiling", "lipstick")  # a new change ends redo
+    assert say(say(back, "<+lipstick>"), "<op_redo>").state.belief == Belief.of(
+        "smiling", "lipstick"
+    )  # a new change ends redo
 
 
 def test_start_over_can_be_undone() -> None:
@@ -71,7 +73,18 @@ def test_undo_restores_strengths() -> None:
 
 
 def test_undo_ten_deep_and_back() -> None:
-    values = ["smiling", "bangs", "goatee", "lipstick", "earrings", "pale skin", "black hair", "sideburns", "big lips", "mustache"]
+    values = [
+        "smiling",
+        "bangs",
+        "goatee",
+        "lipstick",
+        "earrings",
+        "pale skin",
+        "black hair",
+        "sideburns",
+        "big lips",
+        "mustache",
+    ]
     conv = Conversation()
     for value in values:
         conv = say(conv, f"<+{value}>")
@@ -93,7 +106,14 @@ def test_buttons_are_exact_and_stay_in_the_history() -> None:
     conv = conv.event({"type": "remove", "value": "receding hairline"}).event({"type": "undo"}).event({"type": "undo"})
     assert conv.state.belief == Belief.of("bangs") and conv.state.strength("bangs") == 1.5
     assert conv.event({"type": "reset"}).state == EditState()
-    assert [turn.event["type"] for turn in conv.turns if turn.event] == ["set", "strength", "set", "remove", "undo", "undo"]
+    assert [turn.event["type"] for turn in conv.turns if turn.event] == [
+        "set",
+        "strength",
+        "set",
+        "remove",
+        "undo",
+        "undo",
+    ]
     with pytest.raises(DataError):
         conv.event({"type": "set", "value": "hat"})
 
@@ -189,7 +209,12 @@ def test_a_malformed_target_keeps_the_belief_and_is_counted(tiny: Any) -> None:
     model = tiny[0]
     conv = Conversation().event({"type": "set", "value": "bangs"})
     before = model.malformed
-    for bad in ([], [ID["<change>"]], [ID["<none>"], ID["<+goatee>"], ID["none"], 1], [ID["<change>"], ID["<+goatee>"], ID["beard:"], 1]):
+    for bad in (
+        [],
+        [ID["<change>"]],
+        [ID["<none>"], ID["<+goatee>"], ID["none"], 1],
+        [ID["<change>"], ID["<+goatee>"], ID["beard:"], 1],
+    ):
         heard = model._hear(conv, bad)
         assert not heard.understood and heard.state == conv.state
     assert model.malformed == before + 4
@@ -203,7 +228,9 @@ def test_old_exchanges_leave_the_window_but_not_the_belief(tiny: Any) -> None:
     codec: Codec = tiny[0].codec
     conv = say(Conversation(), "<+goatee>")
     for _ in range(60):
-        conv = conv.hear("what a lovely day it is today", hear_marks(conv, ("<none>",))).reply(Spoken("Indeed.", Act("next")))
+        conv = conv.hear("what a lovely day it is today", hear_marks(conv, ("<none>",))).reply(
+            Spoken("Indeed.", Act("next"))
+        )
     ids = codec.state_input(conv, "thanks")
     assert len(ids) <= WINDOW and ID["goatee"] in ids and ids.count(ID["<user>"]) < 60
 
@@ -306,10 +333,20 @@ def test_undo_ten_deep_in_words(shipped: Any) -> None:
 
 def test_an_edit_of_turn_one_survives_sixty_turns(shipped: Any) -> None:
     conv = talk(shipped, "give me a goatee")
-    fillers = ["thanks", "looks great", "add bangs", "remove the bangs", "what can you do?", "make my skin pale", "undo"]
+    fillers = [
+        "thanks",
+        "looks great",
+        "add bangs",
+        "remove the bangs",
+        "what can you do?",
+        "make my skin pale",
+        "undo",
+    ]
     for index in range(60):
         text = fillers[index % len(fillers)]
-        conv = conv.hear(text, shipped.track(conv, text)).reply(Spoken("Done. What else do you want to edit?", Act("next")))
+        conv = conv.hear(text, shipped.track(conv, text)).reply(
+            Spoken("Done. What else do you want to edit?", Act("next"))
+        )
         assert "goatee" in conv.state.belief, (index, text)
     assert len(conv.turns) == 61
 
@@ -322,7 +359,9 @@ def test_replies_suggest_nothing_present_excluded_or_blocked(shipped: Any) -> No
     texts = set()
     for seed in range(12):
         spoken = shipped.respond(conv, heard, Outcome(made=("bangs",)), present=present, blocked=blocked, seed=seed)
-        assert spoken == shipped.respond(conv, heard, Outcome(made=("bangs",)), present=present, blocked=blocked, seed=seed)
+        assert spoken == shipped.respond(
+            conv, heard, Outcome(made=("bangs",)), present=present, blocked=blocked, seed=seed
+        )
         assert spoken.act.value not in present | blocked | {"bangs"} | EXCLUDES["bangs"]
         texts.add(spoken.text)
     assert len(texts) > 5

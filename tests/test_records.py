@@ -61,7 +61,11 @@ def test_acts_round_trip() -> None:
 
 
 def test_events_are_checked() -> None:
-    assert check_event({"type": "set", "value": "bangs", "strength": 0.5}) == {"type": "set", "value": "bangs", "strength": 0.5}
+    assert check_event({"type": "set", "value": "bangs", "strength": 0.5}) == {
+        "type": "set",
+        "value": "bangs",
+        "strength": 0.5,
+    }
     for bad in ({"type": "jump"}, {"type": "set"}, {"type": "strength", "value": "bangs"}, {"type": "set", "value": "hat"},
                 {"type": "strength", "value": "bangs", "strength": 7}, "undo"):  # fmt: skip
         with pytest.raises(DataError):

@@ -24,7 +24,10 @@ def test_no_family_is_in_two_splits() -> None:
 
 
 def test_families_of_dialogues_stay_in_their_split() -> None:
-    seen = {split: {t.family for d in simulate(250, 3, split) for t in d.turns if t.family and "-" in t.family} for split in SPLITS}
+    seen = {
+        split: {t.family for d in simulate(250, 3, split) for t in d.turns if t.family and "-" in t.family}
+        for split in SPLITS
+    }
     assert all(len(seen[split]) > 80 for split in SPLITS)
     for a, b in itertools.combinations(SPLITS, 2):
         assert not seen[a] & seen[b]

@@ -122,7 +122,7 @@ class Editor:
 
         tell = progress or (lambda share, name: None)
         tell(0.0, "loading the generator")
-        generator = Generator.from_weights().to(memory_format=torch.channels_last)
+        generator = Generator.from_weights().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         tell(0.3, "compiling it for this processor")
         picture = FastSynthesis(generator.synthesis)
         tell(0.7, "loading the other networks")

@@ -198,7 +198,9 @@ class EditState:
     def with_strength(self, value: str, strength: float) -> EditState:
         """Set the strength of a value of the belief, clamped to 0.25..2.0. Raises BeliefSyntaxError if absent."""
         if not isinstance(strength, int | float) or not math.isfinite(strength):
-            raise BeliefSyntaxError(f"The strength of {value!r} must be a number from {STRENGTH_MIN} to {STRENGTH_MAX}.")
+            raise BeliefSyntaxError(
+                f"The strength of {value!r} must be a number from {STRENGTH_MIN} to {STRENGTH_MAX}."
+            )
         clamped = round(min(max(float(strength), STRENGTH_MIN), STRENGTH_MAX), 4)
         others = tuple((v, s) for v, s in self.strengths if v != value)
         return EditState(self.belief, (*others, (value, clamped)))

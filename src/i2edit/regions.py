@@ -185,8 +185,19 @@ class FaceMap:
         p = self.points
         top = [self.shift(q, 0, -0.3) for q in p[17:27]]
         top[0], top[-1] = self.shift(top[0], -0.06, 0.05), self.shift(top[-1], 0.06, 0.05)
-        bottom = [self.shift(p[45], 0.16, 0.12), self.shift(p[46], 0.02, 0.2), self.shift(p[47], 0, 0.2), self.shift(p[42], 0, 0.16)]
-        bottom += [p[29], self.shift(p[39], 0, 0.16), self.shift(p[40], 0, 0.2), self.shift(p[41], -0.02, 0.2), self.shift(p[36], -0.16, 0.12)]
+        bottom = [
+            self.shift(p[45], 0.16, 0.12),
+            self.shift(p[46], 0.02, 0.2),
+            self.shift(p[47], 0, 0.2),
+            self.shift(p[42], 0, 0.16),
+        ]
+        bottom += [
+            p[29],
+            self.shift(p[39], 0, 0.16),
+            self.shift(p[40], 0, 0.2),
+            self.shift(p[41], -0.02, 0.2),
+            self.shift(p[36], -0.16, 0.12),
+        ]
         return self.polygon(top + bottom, 0.22)
 
     def cheeks(self) -> Tensor:

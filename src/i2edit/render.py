@@ -62,7 +62,9 @@ def region(value: str, face: FaceMap, before: dict[str, Tensor], after: dict[str
     if value == "receding hairline":
         # The hairline, not the outline of the head: behind that would be a background that nobody has seen.
         inside = 1 - enlarge(torch.maximum(before["background"], before["hat"]))
-        return face.polygon(face.outline(0.62, widen=-0.04), 0.3) * face.above_eyes(-0.4, 0.1) * blur(erode(inside, 5), 3)
+        return (
+            face.polygon(face.outline(0.62, widen=-0.04), 0.3) * face.above_eyes(-0.4, 0.1) * blur(erode(inside, 5), 3)
+        )
     if value == "bangs":
         fringe = dilate(group("hair", after, False), 2)
         forehead = torch.maximum(fringe, face.polygon(face.outline(0.7), 0.2)) * face.above_eyes(-0.38, 0.12)

@@ -107,7 +107,9 @@ def run(photos: Path, out: Path, only: list[int] | None = None) -> dict[str, Any
         outside_equal = True
         for edit in portrait.edits:
             picture = chat.picture(state_of((edit,)))
-            pairs.append((frame(chat, chat.photo), frame(chat, picture.image), edit[0], f"{portrait.file}#{portrait.face}"))
+            pairs.append(
+                (frame(chat, chat.photo), frame(chat, picture.image), edit[0], f"{portrait.file}#{portrait.face}")
+            )
         distances = []
         for turn in portrait.turns:
             picture = chat.picture(EditState(Belief.of(*turn)))
@@ -154,7 +156,12 @@ def score(out: Path, answers: Path) -> dict[str, Any]:
         {"number": n, "portrait": row["portrait"], "made": row["value"], "named": given.get(n)}
         for n, row in sorted(key.items()) if given.get(n) != row["value"]
     ]  # fmt: skip
-    return {"pairs": len(key), "right": len(key) - len(misses), "share": round(1 - len(misses) / len(key), 4), "misses": misses}
+    return {
+        "pairs": len(key),
+        "right": len(key) - len(misses),
+        "share": round(1 - len(misses) / len(key), 4),
+        "misses": misses,
+    }
 
 
 def main(argv: list[str] | None = None) -> None:

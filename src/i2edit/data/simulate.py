@@ -94,7 +94,15 @@ class _Talker:
         kinds = [kind for kind in ("np", "adj", "vps", "vpe") if WORDING[value][kind]]
         kind = self.rng.choices(kinds, weights=[{"np": 5, "adj": 2, "vps": 3, "vpe": 3}[k] for k in kinds])[0]
         frames = {
-            "np": ("give {me} {np}", "add {np}", "{np}", "I want {np}", "put {np} on {me}", "I'd like {np}", "let's add {np}"),
+            "np": (
+                "give {me} {np}",
+                "add {np}",
+                "{np}",
+                "I want {np}",
+                "put {np} on {me}",
+                "I'd like {np}",
+                "let's add {np}",
+            ),
             "adj": ("make {me} {adj}", "make {me} look {adj}"),
             "vps": ("{vps}", "make {me} {vps}", "let {me} {vps}"),
             "vpe": ("{vpe}",),
@@ -114,17 +122,30 @@ class _Talker:
             n = self.word(value, "n")
             if more:
                 return rng.choice((f"more {n}", f"a lot of {n}")), ("<more>",) if text else ()
-            how = rng.choice(("a bit of", "a little", "a touch of", "a hint of", "slight", "subtle", "a tiny bit of", "light"))
-            return self.fill(rng.choice(("give {me} X", "add X", "X", "X", "I want X"))).replace("X", f"{how} {n}"), ("<less>",)
+            how = rng.choice(
+                ("a bit of", "a little", "a touch of", "a hint of", "slight", "subtle", "a tiny bit of", "light")
+            )
+            return self.fill(rng.choice(("give {me} X", "add X", "X", "X", "I want X"))).replace("X", f"{how} {n}"), (
+                "<less>",
+            )
         if kind == "adj":
             how = rng.choice(("very", "really") if more else ("a bit", "slightly", "a little", "a little bit", "a tad"))
             return text.replace(word, f"{how} {word}"), ("<more>",) if more else ("<less>",)
-        tail = rng.choice(("more", "some more") if more else ("a bit", "a little", "slightly", "a tiny bit", "just a bit"))
+        tail = rng.choice(
+            ("more", "some more") if more else ("a bit", "a little", "slightly", "a tiny bit", "just a bit")
+        )
         return f"{text} {tail}", ("<more>",) if more else ("<less>",)
 
     def off_clause(self, value: str) -> tuple[str, Marks]:
         """A short imperative that takes one value off."""
-        frames = ("lose the {n}", "remove the {n}", "take off the {n}", "take the {n} off", "drop the {n}", "get rid of the {n}")
+        frames = (
+            "lose the {n}",
+            "remove the {n}",
+            "take off the {n}",
+            "take the {n} off",
+            "drop the {n}",
+            "get rid of the {n}",
+        )
         return self.fill(self.rng.choice(frames), n=self.word(value, "n")), (f"<-{value}>",)
 
     def joined(self, clauses: list[str]) -> str:
@@ -134,7 +155,21 @@ class _Talker:
         for index, clause in enumerate(clauses[1:], 1):
             last = index == len(clauses) - 1
             text += rng.choice(
-                (" and ", " and ", " and ", ", and ", " and also ", " plus ", ", ", " & ", ". Also ", ", then ", " then ", ". And ", " but also ")
+                (
+                    " and ",
+                    " and ",
+                    " and ",
+                    ", and ",
+                    " and also ",
+                    " plus ",
+                    ", ",
+                    " & ",
+                    ". Also ",
+                    ", then ",
+                    " then ",
+                    ". And ",
+                    " but also ",
+                )
                 if last
                 else (", ", ", ", " and ", " plus ")
             )
@@ -146,7 +181,9 @@ class _Talker:
         """One value, any wording."""
         value = value or self.value(belief, inside=0.06)
         kinds = [kind for kind in ("np", "adj", "vps", "vpe", "say") if WORDING[value][kind]]
-        kind = self.rng.choices(kinds, weights=[{"np": 45, "adj": 12, "vps": 14, "vpe": 17, "say": 14}[k] for k in kinds])[0]
+        kind = self.rng.choices(
+            kinds, weights=[{"np": 45, "adj": 12, "vps": 14, "vpe": 17, "say": 14}[k] for k in kinds]
+        )[0]
         if kind == "say":
             frame, family = self.frame(f"say {value}")
             text = self.fill(frame)
@@ -186,23 +223,27 @@ class _Talker:
             first, rest = values[0], values[1:]
             said = self.request(belief, first)
             if not said.family.startswith(("np", "say")):
-                said.text = said.text.rstrip(".!? ") + rng.choice((" with ", " and ", " plus ", ", with ")) + self.joined_list(
-                    [self.word(v, "np") for v in rest]
+                said.text = (
+                    said.text.rstrip(".!? ")
+                    + rng.choice((" with ", " and ", " plus ", ", with "))
+                    + self.joined_list([self.word(v, "np") for v in rest])
                 )
                 return Said(said.text, (CHANGE, *(f"<+{v}>" for v in values)), said.family, "several")
         pairs = [self.clause(v) for v in values]
         family = "several"
         if rng.random() < 0.55:  # the first clause in a full frame of this split
-            first = self.request(belief, values[0])
-            pairs[0] = (first.text.rstrip(".!? "), first.marks[1:])
-            family = first.family
+            framed = self.request(belief, values[0])
+            pairs[0] = (framed.text.rstrip(".!? "), framed.marks[1:])
+            family = framed.family
         have = [v for v in belief if v != "smiling" and not EXCLUDES[v] & set(values) and v not in values]
         if have and rng.random() < 0.12:
             pairs.insert(rng.randrange(len(pairs) + 1), self.off_clause(rng.choice(have)))
         elif have and rng.random() < 0.1:
             old = rng.choice([v for v in have if not v.startswith("no ")] or have)
             frame = rng.choice(("less {n}", "tone down the {n}", "a bit less {n}", "softer {n}", "make the {n} softer"))
-            pairs.insert(rng.randrange(len(pairs) + 1), (self.fill(frame, n=self.word(old, "n")), ("<less>", f"<={old}>")))
+            pairs.insert(
+                rng.randrange(len(pairs) + 1), (self.fill(frame, n=self.word(old, "n")), ("<less>", f"<={old}>"))
+            )
         text = self.joined([text for text, _ in pairs])
         text = rng.choice(("", "", "", "", "please ", "can you ", "could you ")) + text if family == "several" else text
         return Said(text, (CHANGE, *(mark for _, marks in pairs for mark in marks)), family, "several")
@@ -212,7 +253,22 @@ class _Talker:
         rng = self.rng
         if len(nouns) == 1:
             return nouns[0]
-        link = rng.choice((" and ", " and ", " and ", " plus ", ", ", " & ", " with ", ", and ", " and also ", " as well as ", " along with ", " + "))
+        link = rng.choice(
+            (
+                " and ",
+                " and ",
+                " and ",
+                " plus ",
+                ", ",
+                " & ",
+                " with ",
+                ", and ",
+                " and also ",
+                " as well as ",
+                " along with ",
+                " + ",
+            )
+        )
         return ", ".join(nouns[:-1]) + link + nouns[-1]
 
     def correct(self, belief: Belief) -> Said:
@@ -225,7 +281,9 @@ class _Talker:
         frame, family = self.frame("correct")
         kind = "n" if self.rng.random() < 0.4 else "np"
         if self.rng.random() < 0.15 and "Not" not in frame and "not" not in frame:
-            text = self.fill(frame.replace("Give {me} ", "").replace("Add ", ""), a=self.clause_plain(a), b=self.clause_plain(b))
+            text = self.fill(
+                frame.replace("Give {me} ", "").replace("Add ", ""), a=self.clause_plain(a), b=self.clause_plain(b)
+            )
         else:
             text = self.fill(frame, a=self.word(a, kind), b=self.word(b, kind))
         return Said(text, (CHANGE, f"<+{b}>"), family, "correct")
@@ -276,7 +334,11 @@ class _Talker:
 
     def part_back(self, belief: Belief) -> Said:
         """A whole part of the face back to how it was."""
-        names = [part for part, covers in PARTS.items() if any(v in belief or any(x in belief for x in SLOTS.get(v, ())) for v in covers)]
+        names = [
+            part
+            for part, covers in PARTS.items()
+            if any(v in belief or any(x in belief for x in SLOTS.get(v, ())) for v in covers)
+        ]
         part = self.rng.choice(names) if names and self.rng.random() < 0.85 else self.rng.choice(list(PARTS))
         frame, family = self.frame("part_back")
         return Said(self.fill(frame, part=part), (CHANGE, *(f"<-{name}>" for name in PARTS[part])), family, "part_back")
@@ -288,7 +350,9 @@ class _Talker:
         if rng.random() < 0.3:
             part = rng.choice(("hair", "hair color", "makeup", "hairstyle", "expression", "beard"))
             covers = PARTS.get(part, (part,))
-            return Said(self.fill(frame, n=part), (CHANGE, "<keep>", *(f"<={name}>" for name in covers)), family, "keep_only")
+            return Said(
+                self.fill(frame, n=part), (CHANGE, "<keep>", *(f"<={name}>" for name in covers)), family, "keep_only"
+            )
         values = rng.sample(list(belief), k=min(len(belief), rng.choice((1, 1, 2)))) or [self.value(belief)]
         noun = " and ".join(self.word(v, "n") for v in values)
         return Said(self.fill(frame, n=noun), (CHANGE, "<keep>", *(f"<={v}>" for v in values)), family, "keep_only")
@@ -313,7 +377,11 @@ class _Talker:
         category = self.rng.choice(("it_less", "it_more", "it_off", "it_off", "it_much"))
         frame, family = self.frame(category)
         value = self.focus
-        if value is None or value not in belief or value in ("smiling", "no smiling", "no makeup") and category == "it_off":
+        if (
+            value is None
+            or value not in belief
+            or (value in ("smiling", "no smiling", "no makeup") and category == "it_off")
+        ):
             return self.request(belief)
         marks = {
             "it_less": ("<less>", f"<={value}>"), "it_more": ("<more>", f"<+{value}>"), "it_much": ("<much>", f"<+{value}>"),
@@ -396,7 +464,9 @@ class _Talker:
         """The answer to one's own either-or question."""
         a, b = self.choices
         which = self.rng.choice(("both", "first", "second") if b not in EXCLUDES[a] else ("first", "second"))
-        return self.simple(which, (CHANGE, *(f"<+{v}>" for v in {"both": (a, b), "first": (a,), "second": (b,)}[which])))
+        return self.simple(
+            which, (CHANGE, *(f"<+{v}>" for v in {"both": (a, b), "first": (a,), "second": (b,)}[which]))
+        )
 
     def talk(self, belief: Belief) -> Said:
         """Questions, thanks, small talk, vague and unsupported wishes, other languages."""
@@ -417,13 +487,21 @@ class _Talker:
             intent = "<unsupported>"
         elif group == "foreign":
             intent = "<foreign>"
-        parts = {"n": self.word(value, "n"), "np": self.word(value, "np"), "color": rng.choice(COLORS), "wish": rng.choice(WISHES), "thing": rng.choice(THINGS)}
+        parts = {
+            "n": self.word(value, "n"),
+            "np": self.word(value, "np"),
+            "color": rng.choice(COLORS),
+            "wish": rng.choice(WISHES),
+            "thing": rng.choice(THINGS),
+        }
         said = self.simple(group, (intent,), group, **parts)
         if group in ("u_wish", "u_thing", "u_color") and rng.random() < 0.18:  # one half is possible: that half is done
             good = self.value(belief)
             clause, more = self.clause(good)
             if group != "u_color" or SLOT_OF[good] != "hair color":
-                said.text = self.joined([clause, said.text.rstrip(".!? ")] if rng.random() < 0.5 else [said.text.rstrip(".!? "), clause])
+                said.text = self.joined(
+                    [clause, said.text.rstrip(".!? ")] if rng.random() < 0.5 else [said.text.rstrip(".!? "), clause]
+                )
                 said.marks, said.reply = (CHANGE, *more), "partly_cannot"
         if group == "keep_it":
             said.choices = (value,)
@@ -456,7 +534,9 @@ class _Talker:
                 same = [v for v in SLOTS[SLOT_OF[value]] if v != value and not v.startswith("no ")]
                 other = rng.choice(same) if rng.random() < 0.5 else self.value(belief)
                 if other != value and not other.startswith("no "):
-                    return self.simple("no_alt", (CHANGE, f"<+{other}>"), b=self.word(other, rng.choice(("n", "np", "np"))))
+                    return self.simple(
+                        "no_alt", (CHANGE, f"<+{other}>"), b=self.word(other, rng.choice(("n", "np", "np")))
+                    )
             return None
         if act.slot is not None:
             if kind < 0.09:
@@ -467,7 +547,9 @@ class _Talker:
             if kind < 0.55:
                 if other.startswith("no "):
                     return self.request(belief, other)
-                return self.simple("yes_value", (CHANGE, f"<+{other}>"), b=self.word(other, rng.choice(("n", "n", "np"))))
+                return self.simple(
+                    "yes_value", (CHANGE, f"<+{other}>"), b=self.word(other, rng.choice(("n", "n", "np")))
+                )
             other = self.value(belief)
             if kind < 0.65 and not other.startswith("no "):
                 return self.simple("no_alt", (CHANGE, f"<+{other}>"), b=self.word(other, rng.choice(("n", "np"))))
@@ -505,7 +587,9 @@ class _Talker:
         plus = [mark[2:-1] for mark in said.marks if mark[1] in "+="]
         self.focus = plus[0] if len(plus) == 1 and "<keep>" not in said.marks else None
         self.added = tuple(mark[2:-1] for mark in said.marks if mark[1] == "+")
-        off = tuple(mark[2:-1] for mark in said.marks if mark[1] == "-" and mark[2:-1] in SLOT_OF and mark[2:-1] in belief)
+        off = tuple(
+            mark[2:-1] for mark in said.marks if mark[1] == "-" and mark[2:-1] in SLOT_OF and mark[2:-1] in belief
+        )
         self.gone = (*self.gone, *off)[-3:]
         said.text = self.dress(said)
         return said
@@ -513,7 +597,17 @@ class _Talker:
     def dress(self, said: Said) -> str:
         """Openers, closers, and the noise of people's typing."""
         rng, text = self.rng, said.text
-        if said.behaviour not in ("foreign", "smalltalk", "thanks", "praise", "yes", "no", "it_more", "it_less", "test"):
+        if said.behaviour not in (
+            "foreign",
+            "smalltalk",
+            "thanks",
+            "praise",
+            "yes",
+            "no",
+            "it_more",
+            "it_less",
+            "test",
+        ):
             if rng.random() < 0.16:
                 opener = rng.choice(OPENERS)
                 text = f"{opener} {text if text.startswith(('I ', chr(73) + chr(39))) else text[:1].lower() + text[1:]}"
@@ -521,7 +615,12 @@ class _Talker:
                 closer = rng.choice(CLOSERS)
                 text = text.rstrip(".!? ") + ("" if closer.startswith("!") else rng.choice((" ", ", "))) + closer
         if rng.random() < 0.03:
-            text = text.replace("I want to", "I wanna").replace("please", "pls").replace("you", "u").replace("Give me", "gimme")
+            text = (
+                text.replace("I want to", "I wanna")
+                .replace("please", "pls")
+                .replace("you", "u")
+                .replace("Give me", "gimme")
+            )
         if rng.random() < 0.35:
             text = text.lower()
         if rng.random() < 0.3:
@@ -588,7 +687,9 @@ def tail(act: Act, rng: random.Random) -> str:
     if act.type == "request" and act.slot is not None:
         text = rng.choice(replies.REQUEST).replace("{slot}", rng.choice(replies.SLOT_NAMES[act.slot]))
     elif act.type == "suggest" and act.value is not None:
-        text = rng.choice(replies.SUGGEST).replace("{value}", replies.NAMES[act.value][-1 if act.value in SINGULAR else 0])
+        text = rng.choice(replies.SUGGEST).replace(
+            "{value}", replies.NAMES[act.value][-1 if act.value in SINGULAR else 0]
+        )
     else:
         text = rng.choice(replies.NEXT)
     return text[:1].upper() + text[1:]
@@ -598,7 +699,13 @@ SINGULAR = frozenset(v for v, words in replies.NAMES.items() if words[-1].starts
 
 
 def system_reply(
-    said_reply: str, marks: Marks, outcome: Outcome, belief: Belief, act: Act, rng: random.Random, choices: tuple[str, ...] = ()
+    said_reply: str,
+    marks: Marks,
+    outcome: Outcome,
+    belief: Belief,
+    act: Act,
+    rng: random.Random,
+    choices: tuple[str, ...] = (),
 ) -> tuple[str, Act]:
     """The reply and its (possibly changed) act, for a turn that called for ``said_reply``."""
     made, failed, removed = outcome.made, outcome.failed, outcome.removed
@@ -634,7 +741,13 @@ def system_reply(
         else:
             head = fill(replies.DONE)
         if said_reply == "partly_cannot":
-            head += rng.choice((" The rest I can't do, sorry.", " Sorry, the other thing is beyond me.", " The other wish is not possible, sorry."))
+            head += rng.choice(
+                (
+                    " The rest I can't do, sorry.",
+                    " Sorry, the other thing is beyond me.",
+                    " The other wish is not possible, sorry.",
+                )
+            )
         return f"{head} {end}", act
     if said_reply == "mention":
         return f"{rng.choice(replies.MENTION)} {end}", act
@@ -657,7 +770,12 @@ def system_reply(
     }  # fmt: skip
     if said_reply in heads:
         return f"{rng.choice(heads[said_reply])} {end}", act
-    alone = {"complaint": replies.COMPLAINT, "smalltalk": replies.HELLO, "vague": replies.VAGUE, "yes_what": replies.YES_WHAT}
+    alone = {
+        "complaint": replies.COMPLAINT,
+        "smalltalk": replies.HELLO,
+        "vague": replies.VAGUE,
+        "yes_what": replies.YES_WHAT,
+    }
     return rng.choice(alone[said_reply]), Act("next")
 
 

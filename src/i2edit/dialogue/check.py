@@ -46,7 +46,11 @@ def is_true(text: str, act: Act, outcome: Outcome, belief: Belief, ops: tuple[st
     if act.type in ("answer", "cannot"):  # lists what is possible or what is there; it must not claim an edit
         claims_edit = bool(_CLAIM.search(text)) and not (made or removed or ops)
         lists_state = re.search(r"so far|active|at the moment|we have", text, re.IGNORECASE) is not None
-        return not claims_edit and not (lists_state and mentions(text) - set(belief)) and (not failed or act.type == "cannot")
+        return (
+            not claims_edit
+            and not (lists_state and mentions(text) - set(belief))
+            and (not failed or act.type == "cannot")
+        )
     allowed = made | failed | removed | ({act.value} if act.value else set())
     if mentions(text) - allowed:
         return False
@@ -60,7 +64,11 @@ def is_true(text: str, act: Act, outcome: Outcome, belief: Belief, ops: tuple[st
     admitted = False
     for sentence in _SENTENCE.findall(text):
         named = mentions(sentence) - ({act.value} if act.value and sentence.rstrip().endswith("?") else set())
-        for clause in re.split(r",? but (?:sorry|unfortunately)|[:;]", sentence) if named & failed and named & made else [sentence]:
+        for clause in (
+            re.split(r",? but (?:sorry|unfortunately)|[:;]", sentence)
+            if named & failed and named & made
+            else [sentence]
+        ):
             here = mentions(clause) & (made | failed)
             if here & failed:
                 if not _FAILURE.search(sentence):

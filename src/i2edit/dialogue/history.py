@@ -52,7 +52,7 @@ class Spoken:
 class Conversation:
     """What was said and done so far. ``turns`` oldest first; the top of a stack is its last element."""
 
-    state: EditState = EditState()
+    state: EditState = field(default_factory=EditState)
     turns: tuple[Turn, ...] = ()
     undo_stack: Stack = ()
     redo_stack: Stack = ()
@@ -61,7 +61,9 @@ class Conversation:
     def hear(self, text: str, heard: Heard) -> Conversation:
         """The conversation after a user turn (the reply is still missing)."""
         after = self.advance(heard.ops, heard.state)
-        turn = Turn(belief=after.state.belief, user=text, marks=heard.marks, strength=dict(after.state.strengths) or None)
+        turn = Turn(
+            belief=after.state.belief, user=text, marks=heard.marks, strength=dict(after.state.strengths) or None
+        )
         return replace(after, turns=(*self.turns, turn), declined=self._declined(after.state.belief))
 
     def event(self, event: Mapping[str, Any]) -> Conversation:
@@ -69,7 +71,8 @@ class Conversation:
         nothing new, and undo with nothing to undo, change nothing but stay in the history."""
         checked = check_event(event)
         kind, value = checked["type"], checked.get("value", "")
-        state, ops = self.state, ()
+        state = self.state
+        ops: tuple[str, ...] = ()
         if kind in OPS:
             ops = (kind,)
             state = self.after_ops(ops).state

@@ -47,7 +47,9 @@ FIRST_WORD = len(SPECIALS)  # ids from here on are the tokenizer's, shifted
 BELIEF_IDS = frozenset(ID[token] for token in ("none", *(f"{slot}:" for slot in SLOTS), *VALUES))
 MARK_IDS = frozenset(ID[m] for m in (*INTENT_MARKS, *OPS_MARKS, "<keep>", *DEGREES, *VALUE_MARKS, *SLOT_MARKS))
 
-_EMOJI = re.compile("[\U0001f000-\U0001faff\u2600-\u27bf\u2190-\u21ff\u2b00-\u2bff\ufe0f\u200d\u20e3\U000e0000-\U000e007f]")
+_EMOJI = re.compile(
+    "[\U0001f000-\U0001faff\u2600-\u27bf\u2190-\u21ff\u2b00-\u2bff\ufe0f\u200d\u20e3\U000e0000-\U000e007f]"
+)
 
 
 def clean(text: str) -> str:
@@ -57,7 +59,9 @@ def clean(text: str) -> str:
         raise MessageError("The message is empty. Say what you would like to change, for example: a smile, please.")
     if len(text) > MAX_CHARACTERS:
         raise MessageError(f"The message has {len(text)} characters; please keep it under {MAX_CHARACTERS}.")
-    text = unicodedata.normalize("NFKC", text).translate({0x2019: "'", 0x2018: "'", 0x201C: '"', 0x201D: '"', 0x2014: "-", 0x2013: "-"})
+    text = unicodedata.normalize("NFKC", text).translate(
+        {0x2019: "'", 0x2018: "'", 0x201C: '"', 0x201D: '"', 0x2014: "-", 0x2013: "-"}
+    )
     text = _EMOJI.sub(" ", text)
     text = "".join(" " if unicodedata.category(c)[0] == "C" or unicodedata.category(c) == "So" else c for c in text)
     return " ".join(text.split())
@@ -87,7 +91,9 @@ class Codec:
 
     def many(self, texts: Sequence[str]) -> list[list[int]]:
         """``words`` of several texts at once."""
-        return [[FIRST_WORD + i for i in e.ids] for e in self.tokenizer.encode_batch(list(texts), add_special_tokens=False)]
+        return [
+            [FIRST_WORD + i for i in e.ids] for e in self.tokenizer.encode_batch(list(texts), add_special_tokens=False)
+        ]
 
     def text(self, ids: Iterable[int]) -> str:
         """Free text of ids; control ids are left out."""
@@ -100,7 +106,11 @@ class Codec:
     def state_input(self, conv: Conversation, text: str, window: int = WINDOW) -> list[int]:
         """The tracker's input for a cleaned message, ending with <end>."""
         head = [ID[STATE_PROMPT]]
-        for name, stack, depth in (("<undo2>", conv.undo_stack, 2), ("<undo>", conv.undo_stack, 1), ("<redo>", conv.redo_stack, 1)):
+        for name, stack, depth in (
+            ("<undo2>", conv.undo_stack, 2),
+            ("<undo>", conv.undo_stack, 1),
+            ("<redo>", conv.redo_stack, 1),
+        ):
             if len(stack) >= depth:
                 head += [ID[name], *values(stack[-depth].belief)]
         head += [ID["<state>"], *values(conv.state.belief)]

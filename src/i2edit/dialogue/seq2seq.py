@@ -20,12 +20,10 @@ from i2edit.dialogue.check import is_true
 from i2edit.dialogue.history import DEGREES, Conversation, Heard, Spoken, hear_marks
 from i2edit.dialogue.prompts import (
     ACT_MARKS,
-    BELIEF_IDS,
     END,
     FIRST_WORD,
     ID,
     INTENT_MARKS,
-    MARK_IDS,
     OPS_MARKS,
     PAD,
     SLOT_MARKS,
@@ -99,7 +97,9 @@ class DialogueModel:
 
         for name in ("config.json", "model.safetensors", "tokenizer.json"):
             if not (folder / name).is_file():
-                raise WeightsError(f"The dialogue model in {folder} lacks {name}. Train one with `i2edit train dialogue`.")
+                raise WeightsError(
+                    f"The dialogue model in {folder} lacks {name}. Train one with `i2edit train dialogue`."
+                )
         config = T5Config(**json.loads((folder / "config.json").read_text()))
         codec = Codec(Tokenizer.from_file(str(folder / "tokenizer.json")))
         if config.vocab_size != codec.size:
@@ -204,7 +204,9 @@ class DialogueModel:
         belief, excluded by it, in the photo (``present``), ``blocked``, or suggested before. When nothing changed, the model
         chooses the act. The reply is checked against the outcome; when no candidate is true, a written sentence is used.
         """
-        rng = random.Random(f"{seed}|{len(conv.turns)}|{conv.turns[-1].user if conv.turns else ''}|{heard.state.belief.text}")
+        rng = random.Random(
+            f"{seed}|{len(conv.turns)}|{conv.turns[-1].user if conv.turns else ''}|{heard.state.belief.text}"
+        )
         belief = heard.state.belief
         barred = frozenset(present) | frozenset(blocked) | conv.declined | conv.suggested
         if not heard.understood:
@@ -224,7 +226,13 @@ class DialogueModel:
         return _written(outcome, act, belief, heard, rng)
 
     def _speak(
-        self, conv: Conversation, heard: Heard, outcome: Outcome, prefix: list[int], suggestible: set[str], rng: random.Random
+        self,
+        conv: Conversation,
+        heard: Heard,
+        outcome: Outcome,
+        prefix: list[int],
+        suggestible: set[str],
+        rng: random.Random,
     ) -> Spoken | None:
         """The first true candidate among sampled ones, or None."""
         row = self.codec.response_input(conv, heard, outcome)

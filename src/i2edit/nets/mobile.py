@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -128,7 +129,7 @@ class Synthesis(nn.Module):
         self.conv1 = nn.Conv2d(c[0], c[0], 3, padding=1)
         self.conv1_noise = nn.Parameter(torch.zeros(1, 1, 4, 4))
         self.layers = nn.ModuleList(
-            Layer(c_in, c_out, 8 * 2**i, config.dim) for i, (c_in, c_out) in enumerate(zip(c[:-1], c[1:], strict=True))
+            Layer(c_in, c_out, 8 * 2**i, config.dim) for i, (c_in, c_out) in enumerate(pairwise(c))
         )
         self.to_img_style = Modulation(c[-1], c[-1], config.dim)
         self.to_img = nn.Conv2d(c[-1], 12, 1)
@@ -148,6 +149,7 @@ class Synthesis(nn.Module):
         w = self.slots(w)
         out = [self.conv1_style(w[:, 0])]
         for i, layer in enumerate(self.layers):
+            assert isinstance(layer, Layer)
             out += [layer.up_style(w[:, 3 * i + 1]), layer.styles[0](w[:, 3 * i + 1]), layer.styles[1](w[:, 3 * i + 2])]
         out.append(self.to_img_style(w[:, 3 * len(self.layers)]))
         return out

@@ -94,7 +94,12 @@ def replay(dialogue: Dialogue) -> Iterator[tuple[Conversation, Turn, Heard, Conv
         conv = after.reply(Spoken(turn.system, turn.act)) if turn.system and turn.act else after
 
 
-WINDOWS = (128, 48, 1, 1)  # ids of history in training: less now and then, so that the state is trusted (and time saved)
+WINDOWS = (
+    128,
+    48,
+    1,
+    1,
+)  # ids of history in training: less now and then, so that the state is trusted (and time saved)
 
 
 def pairs(
@@ -159,7 +164,9 @@ class Spotter(torch.nn.Module):
         wanted = torch.zeros(len(labels), FIRST_WORD).scatter_(1, labels.clamp(0, FIRST_WORD - 1), 1.0)
         marks = sorted(MARK_IDS)
         scores = self.head(4 * pooled)[:, marks]
-        return torch.nn.functional.binary_cross_entropy_with_logits(scores, wanted[:, marks], reduction="sum") / max(len(labels), 1)
+        return torch.nn.functional.binary_cross_entropy_with_logits(scores, wanted[:, marks], reduction="sum") / max(
+            len(labels), 1
+        )
 
 
 def rate(step: int, settings: Settings) -> float:
@@ -168,7 +175,9 @@ def rate(step: int, settings: Settings) -> float:
     return settings.lr * min(1.0, (step + 1) / settings.warmup, max(left, 0.01))
 
 
-def joint_accuracy(model: DialogueModel, dialogues: Sequence[Dialogue], wrong: list[dict[str, Any]] | None = None) -> tuple[int, int]:
+def joint_accuracy(
+    model: DialogueModel, dialogues: Sequence[Dialogue], wrong: list[dict[str, Any]] | None = None
+) -> tuple[int, int]:
     """(right, all) user turns whose belief is exactly right; the conversation is carried by the model's own beliefs and the
     data's replies. ``wrong`` collects the first mistakes."""
     convs = [Conversation() for _ in dialogues]
@@ -187,8 +196,11 @@ def joint_accuracy(model: DialogueModel, dialogues: Sequence[Dialogue], wrong: l
                 turn = dialogues[i].turns[index]
                 ok = one.state.belief == turn.belief
                 right, total = right + ok, total + 1
-                if not ok and wrong is not None and convs[i].state.belief == (
-                    dialogues[i].turns[index - 1].belief if index else convs[i].state.belief
+                if (
+                    not ok
+                    and wrong is not None
+                    and convs[i].state.belief
+                    == (dialogues[i].turns[index - 1].belief if index else convs[i].state.belief)
                 ):
                     wrong.append({"user": turn.user, "before": convs[i].state.belief.text, "heard": one.target, "said": turn.system,
                                   "last": convs[i].turns[-1].system if convs[i].turns else None, "marks": turn.marks, "family": turn.family})  # fmt: skip
@@ -268,7 +280,9 @@ def train(out: Path, settings: Settings, commit: str = "") -> DialogueModel:
             forward = network(
                 input_ids=inputs, attention_mask=(inputs != 0).long(), decoder_input_ids=network._shift_right(labels)
             )
-        loss = torch.nn.functional.cross_entropy(forward.logits.float().flatten(0, 1), labels.flatten(), weight, ignore_index=-100)
+        loss = torch.nn.functional.cross_entropy(
+            forward.logits.float().flatten(0, 1), labels.flatten(), weight, ignore_index=-100
+        )
         spotted = spotter(forward.encoder_last_hidden_state, inputs, labels)
         optimizer.zero_grad(set_to_none=True)
         spotter_optimizer.zero_grad(set_to_none=True)
@@ -282,7 +296,13 @@ def train(out: Path, settings: Settings, commit: str = "") -> DialogueModel:
         losses.append(float(loss.detach()))
         spots.append(float(spotted.detach()))
         if step % 50 == 0 and rank == 0:
-            line = {"step": step, "loss": round(sum(losses) / len(losses), 4), "spotter": round(sum(spots) / len(spots), 3), "pairs": seen, "seconds": round(time.time() - began, 1)}
+            line = {
+                "step": step,
+                "loss": round(sum(losses) / len(losses), 4),
+                "spotter": round(sum(spots) / len(spots), 3),
+                "pairs": seen,
+                "seconds": round(time.time() - began, 1),
+            }
             log.write(json.dumps(line) + "\n")
             log.flush()
             losses, spots = [], []
@@ -325,8 +345,12 @@ def speed(model: DialogueModel, turns: int = 30) -> float:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Command line: train, then measure on validation and test and write the model card."""
-    parser = argparse.ArgumentParser(prog="i2edit train dialogue", description="Train the dialogue model on simulated dialogues.")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the run; an interrupted run there is resumed")
+    parser = argparse.ArgumentParser(
+        prog="i2edit train dialogue", description="Train the dialogue model on simulated dialogues."
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder of the run; an interrupted run there is resumed"
+    )
     parser.add_argument("--steps", type=int, default=Settings.steps)
     parser.add_argument("--seed", type=int, default=Settings.seed)
     parser.add_argument("--threads", type=int, default=Settings.threads)
@@ -365,8 +389,12 @@ def commit_hash() -> str:
     """The commit of the working tree, with "+" when it has changes; "unknown" outside a repository."""
     here = Path(__file__).parent
     try:
-        head = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=here, capture_output=True, text=True, check=True).stdout.strip()
-        dirty = subprocess.run(["git", "status", "--porcelain"], cwd=here, capture_output=True, text=True, check=True).stdout.strip()
+        head = subprocess.run(
+            ["git", "rev-parse", "--short", "HEAD"], cwd=here, capture_output=True, text=True, check=True
+        ).stdout.strip()
+        dirty = subprocess.run(
+            ["git", "status", "--porcelain"], cwd=here, capture_output=True, text=True, check=True
+        ).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return head + ("+" if dirty else "")

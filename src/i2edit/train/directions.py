@@ -48,11 +48,8 @@ def fit_attribute(
         return np.stack([x[seed] for seed in seeds]), np.array([faces[seed].labels[key] for seed in seeds])
 
     (xt, yt), (xv, yv), (xs, ys) = (rows(name) for name in ("train", "validation", "test"))
-    fits = [
-        LogisticRegression(C=c, class_weight="balanced", max_iter=3000).fit(xt, yt) if len(set(yt)) == 2 else None
-        for c in REGULARISATION
-    ]
-    scores = [roc_auc_score(yv, fit.decision_function(xv)) for fit in fits if fit is not None]
+    fits = [LogisticRegression(C=c, class_weight="balanced", max_iter=3000).fit(xt, yt) for c in REGULARISATION]
+    scores = [roc_auc_score(yv, fit.decision_function(xv)) for fit in fits]
     # Ties and noise on a small validation split: the most regularised of those within half a point of the best.
     best = next(i for i, score in enumerate(scores) if score >= max(scores) - 0.005)
     model = fits[best]

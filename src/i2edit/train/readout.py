@@ -47,7 +47,7 @@ def train(
         w = sample_slots(generator, faces + 24, torch.Generator().manual_seed(seed))
         target = torch.cat([F.avg_pool2d(picture(one[None]), 4).half() for one in w])
     log(pictures=len(w))
-    readout = Readout(generator.config.channels[Readout.LAYERS], generator.config.dim).to(
+    readout = Readout(generator.config.channels[Readout.LAYERS], generator.config.dim).to(  # type: ignore[call-overload]
         memory_format=torch.channels_last
     )
     with torch.no_grad():

@@ -564,7 +564,8 @@ THINGS: tuple[str, ...] = (
 )  # fmt: skip
 
 TALK: dict[str, tuple[str, ...]] = {
-    category: tuple(line.strip() for line in text.strip().splitlines() if line.strip()) for category, text in _TALK.items()
+    category: tuple(line.strip() for line in text.strip().splitlines() if line.strip())
+    for category, text in _TALK.items()
 }
 
 # Fillers around any turn; they carry nothing and are not families.
