@@ -10,6 +10,7 @@ computes in bf16 unless told otherwise; `precision="f32"` matches torch to 1e-3.
 from __future__ import annotations
 
 import os
+import warnings
 from typing import Any
 
 import torch
@@ -27,7 +28,9 @@ class FastSynthesis:
 
         self._slots = synthesis.slots
         w = torch.zeros(1, synthesis.num_slots, synthesis.config.dim)
-        model = openvino.convert_model(synthesis, example_input=w, input=[list(w.shape)])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", torch.jit.TracerWarning)  # the shape of w is fixed here
+            model = openvino.convert_model(synthesis, example_input=w, input=[list(w.shape)])
         settings: dict[str, Any] = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
         if threads:
             settings["INFERENCE_NUM_THREADS"] = threads
