@@ -19,8 +19,8 @@ from i2edit.errors import DataError, OutputError
 from i2edit.ontology import SLOTS, Belief, BeliefSyntaxError
 from i2edit.records import Dialogue, read_dialogues, write_dialogues
 
-# By hand: several values in a slot, a suggestion taken, an undo, buttons of every kind, an empty belief, texts that are not
-# ASCII or not tidy, and everything that may be missing.
+# By hand: several values in a slot, a suggestion taken, an undo, buttons of every kind, an empty belief, texts that are
+# not ASCII or not tidy, and everything that may be missing.
 DIALOGUES: dict[str, list[dict[str, Any]]] = {
     "train": [
         {"dialogue_id": "i2e-train-1", "image_id": "seed:6001", "version": "1", "split": "train", "turns": [
@@ -29,10 +29,12 @@ DIALOGUES: dict[str, list[dict[str, Any]]] = {
              "act": {"type": "suggest", "slot": "expression", "value": "smiling"}, "system": "Done. Like to smile?",
              "family": "frames/several:12", "behaviour": "several", "strength": {"lipstick": 0.6, "bangs": 1.25},
              "outcome": {"made": ["lipstick", "pale skin"], "failed": ["bangs"]}},
-            {"user": "yes", "belief": {"expression": ["smiling"], "hairstyle": ["bangs"], "makeup": ["lipstick", "pale skin"]},
+            {"user": "yes",
+             "belief": {"expression": ["smiling"], "hairstyle": ["bangs"], "makeup": ["lipstick", "pale skin"]},
              "act": {"type": "request", "slot": "hair color"}, "system": "Any hair colour?"},
             {"user": "undo that", "belief": {"hairstyle": ["bangs"], "makeup": ["lipstick", "pale skin"]},
-             "act": {"type": "next"}, "system": "Taken back.", "behaviour": "undo", "outcome": {"removed": ["smiling"]}},
+             "act": {"type": "next"}, "system": "Taken back.", "behaviour": "undo",
+             "outcome": {"removed": ["smiling"]}},
             {"event": {"type": "redo"},
              "belief": {"expression": ["smiling"], "hairstyle": ["bangs"], "makeup": ["lipstick", "pale skin"]}},
             {"event": {"type": "strength", "value": "bangs", "strength": 0.5}, "strength": {"bangs": 0.5},
@@ -72,6 +74,8 @@ DIALOGUES: dict[str, list[dict[str, Any]]] = {
     ],
 }  # fmt: skip
 
+EMPTY: dict[str, list[str]] = {slot: [] for slot in SLOTS}  # a belief as a row has it
+
 formats = pytest.mark.parametrize("name", FORMATS)
 
 
@@ -93,7 +97,7 @@ def exact(folder: Path) -> dict[str, list[str]]:
     return {name: [json.dumps(d.to_json(), sort_keys=True) for d in dialogues] for name, dialogues in found}
 
 
-# All formats -----------------------------------------------------------------------------------------------------------
+# All formats ----------------------------------------------------------------------------------------------------------
 
 
 @formats
@@ -161,7 +165,7 @@ def test_a_wrong_line_is_named(name: str, folder: Path, tmp_path: Path) -> None:
         (b'{"dialogue_id": "x", "turns": [{"user": "\\ud800", "belief": {}}]}', "cannot be used"),
         (b'{"dialogue_id": "\xff", "turns": []}', "cannot be used: 'utf-8' codec"),
         (b'{"dialogue_id": "x", "version": 2, "turns": [{"user": "a", "belief": {}}]}', "'version' of dialogue x"),
-        (b'{"dialogue_id": "x", "turns": [{"user": "a", "belief": {}, "act": {"type": "request", "slot": []}}]}', "act"),
+        (b'{"dialogue_id": "x", "turns": [{"user": "", "belief": {}, "act": {"type": "request", "slot": []}}]}', "act"),
         (good.encode().strip(), r"i2e-test-1 was there before \(.*test.jsonl, line 1\)"),
     ):  # fmt: skip
         (folder / "test.jsonl").write_bytes(good.encode() + b"\n" + line + b"\n")
@@ -173,7 +177,7 @@ def test_a_wrong_line_is_named(name: str, folder: Path, tmp_path: Path) -> None:
 @formats
 def test_no_dialogues(name: str, folder: Path, tmp_path: Path) -> None:
     there, back = FORMATS[name]
-    with pytest.raises(DataError, match="There is no dialogue folder at .*nowhere"):
+    with pytest.raises(DataError, match=r"There is no dialogue folder at .*nowhere"):
         there(tmp_path / "nowhere", tmp_path / "out")
     with pytest.raises(DataError, match="nowhere"):
         back(tmp_path / "nowhere", tmp_path / "out")
@@ -201,11 +205,11 @@ def test_dialogues_without_turns(name: str, tmp_path: Path) -> None:
             there(tmp_path / "d", tmp_path / "out")
 
 
-# Hugging Face ----------------------------------------------------------------------------------------------------------
+# Hugging Face ---------------------------------------------------------------------------------------------------------
 
 
 def fits(value: Any, spec: Any) -> bool:
-    """Does a value have the type of a column? Struct keys are all there, in order; null fits everything but a belief."""
+    """Does a value have the type of a column? Struct keys are all there, in order; null fits everywhere."""
     if isinstance(spec, dict):
         return value is None or (list(value) == list(spec) and all(fits(value[name], spec[name]) for name in spec))
     if isinstance(spec, list):
@@ -223,7 +227,7 @@ def test_hf_rows_have_one_schema(folder: Path, tmp_path: Path) -> None:
         for t in turns.values()
         for turn in t
     )
-    assert turns["i2e-train-2"][0]["belief"] == dict.fromkeys(SLOTS, [])
+    assert turns["i2e-train-2"][0]["belief"] == EMPTY
     assert turns["i2e-train-1"][4]["event"] == {"type": "strength", "value": "bangs", "strength": 0.5}
     assert turns["i2e-train-1"][0]["outcome"] == {"made": ["lipstick", "pale skin"], "failed": ["bangs"], "removed": []}
     assert [bool(turn["extra"]) for turn in turns["untidy"]] == [False, False, False, False, True, True]
@@ -266,7 +270,7 @@ def test_hf_is_what_datasets_reads_and_writes(folder: Path, tmp_path: Path, monk
     assert {split: len(rows) for split, rows in loaded.items()} == {"train": 2, "validation": 1, "test": 1}
     assert loaded["train"].features == loaded["test"].features  # although test has no event, act or reply
     assert loaded["train"][1]["turns"][2]["event"] == {"type": "set", "value": "wavy hair", "strength": 0.25}
-    assert loaded["test"][0]["turns"][0]["belief"] == {**dict.fromkeys(SLOTS, []), "hair color": ["black hair"]}
+    assert loaded["test"][0]["turns"][0]["belief"] == {**EMPTY, "hair color": ["black hair"]}
     (tmp_path / "again" / "data").mkdir(parents=True)
     for split, rows in loaded.items():
         rows.to_json(tmp_path / "again" / "data" / f"{split}.jsonl", force_ascii=False)
@@ -276,14 +280,16 @@ def test_hf_is_what_datasets_reads_and_writes(folder: Path, tmp_path: Path, monk
 
 @pytest.mark.parametrize(
     ("change", "message"),
-    [({"belief": None}, "'belief' must be there and be an object"), ({"belief": {"beard": ["hat"]}}, "no value called 'hat'"),
+    [({"belief": None}, "'belief' must be there and be an object"),
+     ({"belief": {"beard": ["hat"]}}, "no value called 'hat'"),
      ({"extra": "{"}, "Turn 0: The extra field is not JSON"), ({"extra": 3}, "Turn 0: The extra field must be null or"),
-     ({"strength": [{"value": "bangs"}]}, "'strength' must be there and be a number"), ({"act": "next"}, "'act' must be"),
+     ({"strength": [{"value": "bangs"}]}, "'strength' must be there and be a number"),
+     ({"act": "next"}, "'act' must be"),
      ({"user": None}, "needs either 'user' or 'event'"), ({"event": {"type": "jump"}}, "An event needs a 'type'")],
 )  # fmt: skip
 def test_hf_lines_that_are_wrong(change: dict[str, Any], message: str, tmp_path: Path) -> None:
     (tmp_path / "in" / "data").mkdir(parents=True)
-    turn = {"user": "a", "event": None, "belief": dict.fromkeys(SLOTS, []), **change}
+    turn = {"user": "a", "event": None, "belief": EMPTY, **change}
     line = json.dumps({"dialogue_id": "x", "image_id": "y", "turns": [turn]})
     (tmp_path / "in" / "data" / "train.jsonl").write_text("\n" + line)
     with pytest.raises(DataError, match=rf"train\.jsonl, line 2: .*{message}"):
@@ -304,11 +310,12 @@ def test_hf_structs_of_nulls_are_no_structs(tmp_path: Path) -> None:
     assert dialogue.to_json() == {"dialogue_id": "x", "image_id": "y", "turns": [{"user": "a", "belief": {}}]}
 
 
-# PPTOD -----------------------------------------------------------------------------------------------------------------
+# PPTOD ----------------------------------------------------------------------------------------------------------------
 
 # What DST/dataclass.py and E2E_TOD/dataclass.py (awslabs/pptod 9bae5ea) take from every turn; all else must be text.
 PPTOD_KEYS = {"dial_id", "turn_num", "user", "usdx", "resp", "bspn", "bspn_reform", "bsdx", "bsdx_reform", "aspn",
               "aspn_reform", "dspn", "pointer", "turn_domain", "db"}  # fmt: skip
+MARKS = {"user": "u", "resp": "r", "bspn": "b", "bsdx": "b", "aspn": "a", "dspn": "d", "db": "db"}
 NOT_TEXT = {"turn_num": int, "pointer": list, "turn_domain": list}
 
 
@@ -324,9 +331,7 @@ def test_pptod_turns_have_what_its_loaders_take(folder: Path, tmp_path: Path) ->
         for number, turn in enumerate(session):
             assert set(turn) - {"i2edit"} == PPTOD_KEYS and turn["turn_num"] == number
             assert all(isinstance(value, NOT_TEXT.get(name, str)) for name, value in turn.items())
-            for name, mark in zip(
-                ("user", "resp", "bspn", "bsdx", "aspn", "dspn", "db"), ("u", "r", "b", "b", "a", "d", "db")
-            ):  # noqa: B905
+            for name, mark in MARKS.items():
                 assert turn[name].startswith(f"<sos_{mark}> ") and turn[name].endswith(f" <eos_{mark}>")
                 assert turn[name] == " ".join(turn[name].split())
             for name in ("bspn", "bsdx", "aspn"):  # restore_text of PPTOD's postprocessing_dataset.py
@@ -390,10 +395,14 @@ def test_pptod_beliefs_that_are_wrong(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("change", "message"),
-    [({"bspn": "<sos_b> [face] beard hat <eos_b>"}, "malformed near 'hat'"), ({"user": "no marks"}, "'user' must be <sos_u> …"),
-     ({"aspn": "<sos_a> [face] [dance] <eos_a>"}, r"'\[face\] \[dance\]' is none of"), ({"turn_num": 2}, "'turn_num' must be"),
-     ({"aspn": "<sos_a> [face] [request] area <eos_a>"}, "no slot called 'area'"), ({"resp": None}, "'resp' must be there"),
-     ({"i2edit": "["}, "The extra field is not JSON"), ({"i2edit": '{"turn": 3}'}, "'turn' must be there and be an object")],
+    [({"bspn": "<sos_b> [face] beard hat <eos_b>"}, "malformed near 'hat'"),
+     ({"user": "no marks"}, "'user' must be <sos_u> …"),
+     ({"aspn": "<sos_a> [face] [dance] <eos_a>"}, r"'\[face\] \[dance\]' is none of"),
+     ({"turn_num": 2}, "'turn_num' must be"),
+     ({"aspn": "<sos_a> [face] [request] area <eos_a>"}, "no slot called 'area'"),
+     ({"resp": None}, "'resp' must be there"),
+     ({"i2edit": "["}, "The extra field is not JSON"),
+     ({"i2edit": '{"turn": 3}'}, "'turn' must be there and be an object")],
 )  # fmt: skip
 def test_pptod_files_that_are_wrong(change: dict[str, Any], message: str, folder: Path, tmp_path: Path) -> None:
     FORMATS["pptod"][0](folder, tmp_path / "out")
@@ -408,7 +417,7 @@ def test_pptod_files_that_are_wrong(change: dict[str, Any], message: str, folder
         FORMATS["pptod"][1](tmp_path / "out", tmp_path / "back")
 
 
-# ConvLab-3 -------------------------------------------------------------------------------------------------------------
+# ConvLab-3 ------------------------------------------------------------------------------------------------------------
 
 
 def unified(folder: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -502,6 +511,7 @@ def test_convlab_schema(folder: Path, tmp_path: Path) -> None:
     assert len(orders) == 10
     for order in orders:
         assert {split: sorted(ids) for split, ids in order.items()} == {"train": [0, 1], "validation": [2], "test": [3]}
+    assert "### Licensing Information\n\ncc-by-4.0" in (tmp_path / "i2edit" / "README.md").read_text(encoding="utf-8")
     compile((tmp_path / "i2edit" / "preprocess.py").read_text(), "preprocess.py", "exec")
 
 

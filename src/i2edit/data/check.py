@@ -310,13 +310,10 @@ def _unheard(
     """Why a user turn of this behaviour cannot lead from ``conv.state`` to ``state``."""
     before, after = conv.state.belief, state.belief
     said, change = f"A turn of the behaviour {kind!r}", _change(before, after)
-    cannot = turn.act is not None and turn.act.type == "cannot"
-    if (
-        kind in _TALK
-        or kind.startswith("q_")
-        or (kind in _HALF_POSSIBLE and cannot)
-        or (kind, offered) == ("yes", (None,))
-    ):
+    taken = offered[0] if len(offered) == 1 else None  # the value that a yes surely takes
+    refused = kind in _HALF_POSSIBLE and turn.act is not None and turn.act.type == "cannot"
+    nothing_offered = kind == "yes" and offered == (None,)
+    if kind in _TALK or kind.startswith("q_") or refused or nothing_offered:
         if after != before:
             return f"{said} changes nothing here, but {change}."
         if state != conv.state:

@@ -649,13 +649,13 @@ INTENTS: dict[str, str] = {
 }
 
 
-def export_convlab(folder: Path, out: Path) -> dict[str, int]:
+def export_convlab(folder: Path, out: Path, *, licence: str = "cc-by-4.0") -> dict[str, int]:
     """Write a dataset of ConvLab-3's unified format; returns how many dialogues each split has.
 
         out/data.zip                 data/ontology.json and data/dialogues.json; the same input gives the same bytes
         out/dummy_data.json          the first ten dialogues
         out/shuffled_dial_ids.json   ten orders of each split
-        out/README.md, preprocess.py what it is, and how to make it again
+        out/README.md, preprocess.py what it is (``licence`` goes in as it is), and how to make it again
 
     Name the folder ``i2edit`` and put it into ``data/unified_datasets``; ``load_dataset("i2edit")``,
     ``load_dst_data`` and ``check.py i2edit`` then read it. A dialogue gets the id "i2edit-SPLIT-N" and keeps its own
@@ -686,7 +686,7 @@ def export_convlab(folder: Path, out: Path) -> dict[str, int]:
                 archive.writestr(info, json.dumps(content, indent=2))
         (part / "dummy_data.json").write_text(json.dumps(dialogues[:10], indent=2), encoding="utf-8")
         (part / "shuffled_dial_ids.json").write_text(json.dumps(_convlab_orders(dialogues)), encoding="utf-8")
-        (part / "README.md").write_text(_convlab_card(splits), encoding="utf-8")
+        (part / "README.md").write_text(_convlab_card(splits, licence), encoding="utf-8")
         (part / "preprocess.py").write_text(_CONVLAB_PREPROCESS, encoding="utf-8")
     return _counts(splits)
 
@@ -721,7 +721,7 @@ def import_convlab(folder: Path, out: Path) -> dict[str, int]:
                 obj = _convlab_back(unified)
             yield split, where, obj
 
-    return _write_folder(_checked(found(), folder), out)
+    return _write_folder(_checked(found(), path), out)
 
 
 def _convlab_dialogue(dialogue: Dialogue, split: str, number: int) -> Json:
@@ -856,7 +856,7 @@ def _convlab_back(unified: Json) -> Json:
     return {**about, "dialogue_id": _part(unified, "original_id", str), "turns": turns}
 
 
-def _convlab_card(splits: Splits) -> str:
+def _convlab_card(splits: Splits, licence: str) -> str:
     """README.md of a ConvLab dataset, in the order of ConvLab's README_TEMPLATE.md."""
     rows = ""
     for split, dialogues in splits.items():
@@ -895,6 +895,10 @@ English
 ### Known limits
 
 {LIMITS}
+
+### Licensing Information
+
+{licence}
 """
 
 
