@@ -58,10 +58,18 @@ def sound() -> dict[str, list[Json]]:
         turn("No.", behaviour="no"),
     ]  # fmt: skip
     other = [turn("Dye her hair black.", "black hair", behaviour="request"), turn("Start over.", behaviour="reset")]
-    last = [turn("Dye his hair gray.", "gray hair", behaviour="request"), turn("Gray is what I meant by that word.", "gray hair")]
+    last = [
+        turn("Dye his hair gray.", "gray hair", behaviour="request"),
+        turn("Gray is what I meant by that word.", "gray hair"),
+    ]
 
     def dialogue(number: int, split: str, turns: list[Json]) -> Json:
-        return {"dialogue_id": f"i2e-{number:05d}", "image_id": f"seed:{100000 + number}", "split": split, "turns": turns}
+        return {
+            "dialogue_id": f"i2e-{number:05d}",
+            "image_id": f"seed:{100000 + number}",
+            "split": split,
+            "turns": turns,
+        }
 
     found = {
         "train.jsonl": [dialogue(1, "train", everything), dialogue(2, "train", talk)],
@@ -83,7 +91,7 @@ def write(folder: Path, data: dict[str, list[Json]], **manifest: Any) -> Path:
 
 def seal(folder: Path, **manifest: Any) -> None:
     """Write the manifest for the files as they are."""
-    files = {}
+    files: Json = {}
     for path in sorted(folder.glob("*.jsonl")):
         data = path.read_bytes()
         count = sum(bool(line.strip()) for line in data.split(b"\n"))
@@ -101,7 +109,10 @@ def test_a_sound_dataset_passes(tmp_path: Path) -> None:
     report = check(write(tmp_path / "data", sound()))
     assert report.ok and not report.problems, check_text(report)
     assert (report.dialogues, report.turns, report.version) == (5, 14, None)
-    assert "No problems. Checked: 5 dialogues with 14 user turns in train.jsonl, validation.jsonl, test.jsonl." in check_text(report)
+    assert (
+        "No problems. Checked: 5 dialogues with 14 user turns in train.jsonl, validation.jsonl, test.jsonl."
+        in check_text(report)
+    )
 
 
 def test_simulated_dialogues_pass(tmp_path: Path) -> None:
@@ -110,8 +121,6 @@ def test_simulated_dialogues_pass(tmp_path: Path) -> None:
         made = [d.to_json() for d in simulate(120, 11, split)]
         for index, dialogue in enumerate(made):
             dialogue["image_id"] = f"seed:{100000 + 1000 * part + index}"
-            # an utterance of marks alone can lose them all in the noise of typing
-            dialogue["turns"] = [t | {"user": t["user"] or "?"} if "user" in t else t for t in dialogue["turns"]]
         data[f"{split}.jsonl"] = made
     report = check(write(tmp_path / "data", data))
     assert report.ok, check_text(report)
@@ -209,18 +218,20 @@ PLANTED: list[tuple[str, str, int, int | None, Change, str, str]] = [
     ("clean-shaven with a goatee", "train", 2, 3, at(3, belief=belief("goatee"), outcome={"removed": ["mustache"]}), "behaviour",
      "nothing else"),
     ("a refused wish that edits", "train", 2, 2, at(2, belief=belief("mustache", "goatee", "bangs")), "behaviour", "u_thing"),
-    ("a start-over that keeps something", "validation", 1, 1, at(1, belief=belief("black hair", "bangs")), "ok", ""),
+    ("a start-over that keeps something", "validation", 1, 1, at(1, belief=belief("black hair")), "behaviour",
+     "leads to 'none'"),
     ("a request that forgets", "train", 1, 1, at(1, behaviour="request", belief=belief("bangs"), strength=None,
      outcome={"made": ["bangs"], "removed": ["smiling"]}), "behaviour", "must not lose 'smiling'"),
-    ("the same dialogue twice", "test", 1, None, lambda d: d.update(turns=sound()["test.jsonl"][1]["turns"]), "ok", ""),
     ("a long text of training", "test", 2, 1, at(1, user="make me SMILE, but only a tiny little bit."), "same text", "1 of the"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    "split, line, number, change, kind, words", [p[1:] for p in PLANTED if p[5] != "ok"], ids=[p[0] for p in PLANTED if p[5] != "ok"]
+    "split, line, number, change, kind, words", [p[1:] for p in PLANTED], ids=[p[0] for p in PLANTED]
 )
-def test_planted(tmp_path: Path, split: str, line: int, number: int | None, change: Change, kind: str, words: str) -> None:
+def test_planted(
+    tmp_path: Path, split: str, line: int, number: int | None, change: Change, kind: str, words: str
+) -> None:
     data = sound()
     change(data[f"{split}.jsonl"][line - 1])
     report = check(write(tmp_path / "data", data))
@@ -230,3 +241,217 @@ def test_planted(tmp_path: Path, split: str, line: int, number: int | None, chan
     assert f"{split}.jsonl:{line}: " in check_text(report)
     first = min((p.file == found[0].file and p.line, p.turn or 0) for p in report.problems)
     assert first == (line, number or 0), check_text(report)  # nothing before it is blamed
+
+
+def test_the_same_dialogue_twice(tmp_path: Path) -> None:
+    data = sound()
+    again = dict(data["test.jsonl"][1], dialogue_id="i2e-00006", image_id="seed:100006")
+    data["test.jsonl"].append(again)
+    assert faults(write(tmp_path / "data", data)) == [("same dialogue", "test.jsonl", 3, None)]
+
+
+def test_without_behaviours_an_undone_belief_must_have_been_there(tmp_path: Path) -> None:
+    data = sound()
+    turns = [turn("Bangs.", "bangs"), turn("Take that back."), button({"type": "redo"}, "bangs")]
+    data["test.jsonl"][0]["turns"] = turns
+    assert faults(write(tmp_path / "a", data)) == []
+    turns[2] = button({"type": "redo"}, "goatee")
+    assert faults(write(tmp_path / "b", data)) == [("event", "test.jsonl", 1, 2)]
+
+
+def test_a_yes_after_a_button_may_take_the_suggestion_or_nothing(tmp_path: Path) -> None:
+    for number, values in enumerate(
+        [("gray hair", "sad"), ("gray hair", "sad", "bangs"), ("gray hair", "sad", "goatee")]
+    ):
+        data = sound()
+        data["test.jsonl"][1]["turns"] = [
+            turn("Dye his hair gray.", "gray hair", act="suggest bangs", system="Done. Bangs, too?"),
+            button({"type": "set", "value": "sad"}, "gray hair", "sad"),
+            turn("Yes!", *values, behaviour="yes"),
+        ]
+        found = faults(write(tmp_path / str(number), data))
+        assert found == ([("behaviour", "test.jsonl", 2, 2)] if "goatee" in values else [])
+
+
+# Files and manifest --------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "line, words",
+    [(b'{"dialogue_id": "i2e-00009", "image_id"', "not JSON"), (b"\xff\xfe{}", "not UTF-8"), (b"[" * 100_000, "not JSON"),
+     (b'{"a": NaN}', "NaN"), (b'{"a": 1' + b"0" * 5000 + b"}", "not JSON"), (b"7", "must be an object")],
+)  # fmt: skip
+def test_a_line_that_is_no_dialogue(tmp_path: Path, line: bytes, words: str) -> None:
+    folder = write(tmp_path / "data", sound())
+    with (folder / "test.jsonl").open("ab") as file:
+        file.write(line + b"\n")
+    seal(folder)
+    report = check(folder)
+    assert [(p.file, p.line) for p in report.problems] == [("test.jsonl", 3)]
+    assert words in report.problems[0].message
+
+
+def test_a_half_written_folder_never_passes(tmp_path: Path) -> None:
+    folder = write(tmp_path / "data", sound())
+    whole = (folder / "train.jsonl").read_bytes()
+    (folder / "train.jsonl").write_bytes(whole.splitlines(keepends=True)[0])
+    found = check(folder)
+    assert {(p.kind, p.file) for p in found.problems} == {("manifest", "train.jsonl"), ("manifest", "manifest.json")}
+    assert any("sha256" in p.message for p in found.problems) and any("bytes" in p.message for p in found.problems)
+    assert any("dialogues 2, but the file has 1" in p.message for p in found.problems)
+    (folder / "train.jsonl").unlink()
+    assert "train.jsonl: train.jsonl is missing." in check_text(check(folder))
+    (folder / "train.jsonl").write_bytes(whole)
+    assert check(folder).ok
+    (folder / "manifest.json").unlink()
+    found = check(folder)
+    assert [p.kind for p in found.problems] == ["manifest"] and "not finished" in found.problems[0].message
+
+
+@pytest.mark.parametrize(
+    "changes, words",
+    [({"format": 2}, "'format'"), ({"n": 6}, "promises 6"), ({"n": "5"}, "'n'"), ({"seed": None}, "'seed'"), ({"source": "web"}, "'source'"),
+     ({"version": 1}, "'version'"), ({"files": {}}, "does not name test.jsonl"), ({"files": None}, "'files'"),
+     ({"files": {"train.jsonl": 1, "validation.jsonl": {}, "test.jsonl": {}, "x": {}}}, "unknown file x")],
+)  # fmt: skip
+def test_a_manifest_that_is_wrong(tmp_path: Path, changes: Json, words: str) -> None:
+    report = check(write(tmp_path / "data", sound(), **changes))
+    assert any(p.kind == "manifest" and words in p.message for p in report.problems), check_text(report)
+
+
+def test_a_manifest_that_is_no_manifest(tmp_path: Path) -> None:
+    folder = write(tmp_path / "data", sound())
+    for text in ("", "[]", "{", "[" * 100_000):
+        (folder / "manifest.json").write_text(text)
+        assert [p.kind for p in check(folder).problems] == ["manifest"]
+
+
+def test_images_of_a_folder(tmp_path: Path) -> None:
+    data = sound()
+    for dialogues in data.values():
+        for dialogue in dialogues:
+            dialogue["image_id"] = dialogue["image_id"][5:] + ".jpg"
+    assert faults(write(tmp_path / "a", data, source="images")) == []
+    data["test.jsonl"][1]["image_id"] = "seed:100005"
+    assert faults(write(tmp_path / "b", data, source="images")) == [("image", "test.jsonl", 2, None)]
+
+
+# Phrase families -----------------------------------------------------------------------------------------------------
+def test_a_family_in_two_splits(tmp_path: Path) -> None:
+    data = sound()
+    for name, line in (("train.jsonl", 1), ("test.jsonl", 0)):
+        data[name][line]["turns"][0]["family"] = "np-00000000"  # not in the bank, so only the two places count
+    report = check(write(tmp_path / "data", data))
+    assert [(p.kind, p.file, p.line, p.turn) for p in report.problems] == [("family", "test.jsonl", 1, 0)]
+    assert "train (train.jsonl:2)" in report.problems[0].message
+
+
+def test_a_family_of_another_split(tmp_path: Path) -> None:
+    data = sound()
+    for name, split in (("test.jsonl", "train"), ("train.jsonl", "test"), ("validation.jsonl", "test")):
+        data[name][0]["turns"][0]["family"] = family_id("np", families(split)["np"][0 if name[0] == "t" else 1])
+    found = faults(write(tmp_path / "data", data))
+    assert [f for f in found if f[0] == "family"] == [
+        ("family", "train.jsonl", 1, 0), ("family", "validation.jsonl", 1, 0), ("family", "test.jsonl", 1, 0),
+    ]  # fmt: skip
+
+
+def test_a_family_too_near_to_one_of_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bank = {
+        "np-00000001": ("train", "Conjure {np} upon that noble visage."), "np-00000002": ("test", "On this noble visage conjure {np}!"),
+        "np-00000003": ("test", "Conjure {np}."), "np-00000004": ("train", "{np}"),
+    }  # fmt: skip
+    monkeypatch.setattr(checking, "known_families", lambda: bank)
+    data = sound()
+    data["train.jsonl"][1]["turns"][1]["family"] = "np-00000001"
+    data["train.jsonl"][1]["turns"][2]["family"] = "np-00000004"
+    data["test.jsonl"][0]["turns"][0]["family"] = "np-00000003"
+    assert faults(write(tmp_path / "a", data)) == []
+    data["test.jsonl"][1]["turns"][1]["family"] = "np-00000002"
+    report = check(write(tmp_path / "b", data))
+    assert [(p.kind, p.file, p.line, p.turn) for p in report.problems] == [("kin", "test.jsonl", 2, 1)]
+    assert "np-00000001" in report.problems[0].message and "train.jsonl:2" in report.problems[0].message
+
+
+# Release, report -----------------------------------------------------------------------------------------------------
+def test_a_release_is_recognised_by_its_hashes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write(tmp_path / "data", sound(), version="i2edit-1.0")
+    monkeypatch.setattr(checking, "RELEASE", tmp_path / "release.json")
+    assert check(folder).version is None and "no release of that name is known" in check_text(check(folder))
+    files = json.loads((folder / "manifest.json").read_text())["files"]
+    pinned = {"version": "i2edit-1.0", "files": {name: entry["sha256"] for name, entry in files.items()}}
+    (tmp_path / "release.json").write_text(json.dumps(pinned))
+    report = check(folder)
+    assert report.ok and report.version == "i2edit-1.0" and "release i2edit-1.0" in check_text(report)
+    seal(folder)  # the same files under no name are the release all the same
+    assert check(folder).version == "i2edit-1.0"
+    data = sound()
+    data["test.jsonl"][0]["turns"][0]["user"] = "Rosy cheeks, please!"
+    other = check(write(tmp_path / "other", data, version="i2edit-1.0"))
+    assert [p.kind for p in other.problems] == ["version"] and other.version is None
+
+
+def test_every_kind_is_listed_within_the_limit(tmp_path: Path) -> None:
+    data = sound()
+    for dialogues in data.values():
+        for dialogue in dialogues:
+            dialogue["split"] = "nowhere"
+    data["test.jsonl"][1]["turns"][1]["system"] = ""
+    report = check(write(tmp_path / "data", data), limit=3)
+    assert report.counts == {"split": 5, "text": 1} and report.found == 6
+    assert [p.kind for p in report.problems] == ["split", "split", "text"]
+    last = check_text(report).splitlines()[-1]
+    assert last.startswith("6 problems (5 split, 1 text). 3 of them are not listed.")
+
+
+def test_a_file_alone(tmp_path: Path) -> None:
+    folder = write(tmp_path / "data", sound())
+    report = check_file(folder / "train.jsonl")
+    assert report.ok and report.dialogues == 2 and report == check(folder / "train.jsonl")
+    dialogue = sound()["test.jsonl"][0] | {"split": "text"}
+    (tmp_path / "one.jsonl").write_text(json.dumps(dialogue) + "\n" + json.dumps(dialogue))
+    assert {(p.kind, p.line) for p in check_file(tmp_path / "one.jsonl").problems} == {
+        ("split", 1), ("split", 2), ("duplicate id", 2), ("same dialogue", 2),
+    }  # fmt: skip
+
+
+def test_what_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no dataset folder"):
+        check(tmp_path / "missing")
+    with pytest.raises(DataError, match="no dialogue file"):
+        check_file(tmp_path / "missing.jsonl")
+    assert not check(tmp_path).ok
+
+
+def test_no_json_makes_the_check_stumble(tmp_path: Path) -> None:
+    """Every part of a dialogue replaced by every sort of thing: problems perhaps, but never an exception."""
+    strange: list[Any] = [
+        None,
+        True,
+        -1,
+        10**400,
+        0.5,
+        "",
+        "bangs",
+        [],
+        [[]],
+        {},
+        {"type": []},
+        {"beard": [[]]},
+        "\ud800",
+    ]
+    dialogue = sound()["train.jsonl"][0]
+
+    def places(obj: Any) -> list[tuple[Any, Any]]:
+        keys = list(obj) if isinstance(obj, dict) else range(len(obj)) if isinstance(obj, list) else ()
+        return [place for key in keys for place in ((obj, key), *places(obj[key]))]
+
+    lines = []
+    for holder, key in places(dialogue):
+        kept = holder[key]
+        for thing in strange:
+            holder[key] = thing
+            lines.append(json.dumps(dialogue))
+        holder[key] = kept
+    (tmp_path / "strange.jsonl").write_text("\n".join(lines))
+    report = check_file(tmp_path / "strange.jsonl", limit=10)
+    assert report.dialogues == len(lines) > 1000 and report.found > len(lines) / 2
+    assert check_text(report).isprintable() or "\n" in check_text(report)

@@ -28,12 +28,14 @@ from PIL import Image, ImageFilter
 from i2edit.errors import FaceTooSmall, NoFaceFound
 
 Points = NDArray[np.float64]  # [n, 2]: x, y
+Band = tuple[int, int, int, int]  # left, top, right, bottom in whole pixels
 
 CROP = 1024  # pixels a side
 SEARCH_SIDE = 900  # longest side of the copy that faces are searched in
 CLOSE_SEARCH_SIDE = 3200  # the same for the second, slower search, when the first one finds nothing
 DOUBTFUL = 0.2  # a detector score below this needs a second look
 LANDMARK_FACE = 400  # landmarks are placed on a copy in which the face is this wide, whatever its size in the photo
+BAND_PIXELS = 3_000_000  # pasted at once: it takes about 100 bytes a pixel
 LEAST_EYE_DISTANCE = 24  # pixels; a crop of such a face is magnified almost eleven times
 
 # ------------------------------------------------------------------------------------------------ finding
@@ -221,7 +223,7 @@ def align(image: Image.Image, face: Face) -> Aligned:
     side = float(np.linalg.norm(quad[3] - quad[0]))
     if not side >= 1.0:  # also when it is not a number
         raise FaceTooSmall("The face is too small: it has less than one pixel.")
-    crop = _cut_out(image, quad + 0.5, side)
+    crop = cut_out(image, quad + 0.5, side)
     to_crop = np.linalg.inv(np.stack([quad[3] - quad[0], quad[1] - quad[0]], axis=1))  # (x, y) → (u, v) in 0..1
     return Aligned(crop, quad, (face.landmarks - quad[0]) @ to_crop.T * CROP - 0.5)
 
@@ -244,7 +246,7 @@ def _quad(landmarks: Points) -> Points:
     return np.stack([centre - x - y, centre - x + y, centre + x + y, centre + x - y])
 
 
-def _cut_out(image: Image.Image, quad: Points, side: float) -> Image.Image:
+def cut_out(image: Image.Image, quad: Points, side: float) -> Image.Image:
     """``quad``: edge coordinates; ``side``: its length in photo pixels → PIL RGB 1024 × 1024.
 
     FFHQ's own script warps bilinearly to 4096² and then shrinks; here a bicubic warp to 1024² or 2048² does, as the
@@ -322,25 +324,35 @@ def paste(
     if original is not None and weights.shape == colours.shape[:2]:
         weights = np.where((colours != original).any(axis=2), weights, 0.0)
     region = _region(weights, aligned.quad + 0.5, photo.size)
-    if region is None:
-        return photo.copy()
-    left, top, right, bottom = region
-    size = (right - left, bottom - top)
-    quad = aligned.quad + 0.5 - np.array([left, top])
-    old = np.asarray(photo.crop(region), dtype=np.float32)
-    alpha = _warped(weights[:, :, None], quad, size, smooth=False)
-    if original is None:
-        change = _warped(colours, quad, size) - old
-    else:
-        change = _warped(colours - original, quad, size)
-        if np.linalg.norm(quad[3] - quad[0]) > 0.75 * crop.width:  # else a crop holds all that the photo shows
-            same = _warped(_same_structure(colours, original)[:, :, None], quad, size, smooth=False)
-            texture = old - _warped(original, quad, size)  # what the crop could not hold
-            grain = 2 * float(np.median(np.abs(texture[::4, ::4])))
-            change -= (1 - same) * (texture - np.clip(texture, -grain, grain))
-    mixed = np.clip(np.rint(old + alpha * change), 0, 255).astype(np.uint8)
     result = photo.copy()
-    result.paste(Image.fromarray(mixed), (left, top))
+    if region is None:
+        return result
+    left, top, right, bottom = region
+    rows = max(4, BAND_PIXELS // (right - left) // 4 * 4)
+    bands = [(left, upper, right, min(upper + rows, bottom)) for upper in range(top, bottom, rows)]
+
+    def warped(values: NDArray[np.float32], band: Band, smooth: bool = True) -> NDArray[np.float32]:
+        quad = aligned.quad + 0.5 - np.array(band[:2])
+        return _warped(values, quad, (band[2] - band[0], band[3] - band[1]), smooth)
+
+    @lru_cache(maxsize=1)
+    def texture(band: Band) -> NDArray[np.float32]:
+        """What the crop could not hold."""
+        assert original is not None
+        return np.subtract(photo.crop(band), warped(original, band), dtype=np.float32)
+
+    same, grain = None, 0.0
+    if original is not None and np.linalg.norm(aligned.quad[3] - aligned.quad[0]) > 0.75 * crop.width:
+        same = _same_structure(colours, original)[:, :, None]  # in smaller faces a crop holds all that the photo shows
+        grain = 2 * float(np.median(np.concatenate([np.abs(texture(band)[::4, ::4]).ravel() for band in bands])))
+    for band in bands:
+        old = np.asarray(photo.crop(band), dtype=np.float32)
+        change = warped(colours, band) - old if original is None else warped(colours - original, band)
+        if same is not None:
+            loose = texture(band) - np.clip(texture(band), -grain, grain)
+            change -= (1 - warped(same, band, smooth=False)) * loose
+        mixed = np.clip(np.rint(old + warped(weights[:, :, None], band, smooth=False) * change), 0, 255)
+        result.paste(Image.fromarray(mixed.astype(np.uint8)), band[:2])
     return result
 
 
@@ -364,7 +376,7 @@ def _same_structure(a: NDArray[np.float32], b: NDArray[np.float32], block: int =
     return np.asarray(lowest, dtype=np.float32) / np.float32(255)
 
 
-def _region(weights: NDArray[np.float32], quad: Points, size: tuple[int, int]) -> tuple[int, int, int, int] | None:
+def _region(weights: NDArray[np.float32], quad: Points, size: tuple[int, int]) -> Band | None:
     """The part of the photo, in whole pixels, that a mask with these ``weights`` can reach; None for nothing."""
     rows, columns = np.flatnonzero(weights.any(axis=1)), np.flatnonzero(weights.any(axis=0))
     if not len(rows):

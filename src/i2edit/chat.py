@@ -8,8 +8,8 @@
 One turn, in order:
 
     heard  = dialogue.track(conversation, text)      # the WHOLE history → the edit state
-    w      = directions.edit(w_raw, state)           # always from the RAW photo, never from the last edit
-    image  = render(photo, G(w_raw), G(w))           # only the asked-for regions may change
+    w, …   = directions.layers(w_raw, state)         # always from the RAW photo, never from the last edit
+    image  = render(photo, G(w_raw), G(w), …)        # only the asked-for regions may change
     spoken = dialogue.respond(conversation, outcome) # after the edit, so that it can admit what did not take
 
 A picture is a function of (photo, edit state) and of nothing else: undo restores it bit for bit, and two conversations
@@ -49,6 +49,7 @@ MESSAGE_LIMIT = 2000  # characters
 NOT_FOR_CHILDREN = frozenset({"mustache", "goatee", "heavy makeup", "lipstick", "rosy cheeks", "big lips"})
 CHILD_LOGIT = 0.5
 REMEMBERED = 24  # pictures that a chat keeps, newest last
+REMEMBERED_LAYERS = 6  # generated faces that a chat keeps (12 MB each)
 
 
 def check_message(text: str) -> str:
@@ -223,6 +224,7 @@ class Chat:
         with torch.no_grad():
             self._person = self._describe(self.crop)
         self._pictures: dict[EditState, Picture] = {}
+        self._drawn: dict[bytes, tuple[torch.Tensor, dict[str, torch.Tensor]]] = {}
         logits = self.editor.directions.logits(self.w_raw)
         self.present = self.editor.directions.present(self.w_raw)
         self.blocked = NOT_FOR_CHILDREN if logits["child"] > CHILD_LOGIT else frozenset()
@@ -280,6 +282,7 @@ class Chat:
     def forget_pictures(self) -> None:
         """Empties the picture cache; pictures are made again, identically, when asked for."""
         self._pictures.clear()
+        self._drawn.clear()
 
     def _turn(self, after: Conversation, heard: Any, began: float, tracked: float, seed: int) -> Reply:
         before = self.conversation
@@ -326,8 +329,9 @@ class Chat:
         import torch
 
         from i2edit.align import paste
+        from i2edit.beyond import carry_on
         from i2edit.images import to_image
-        from i2edit.render import render
+        from i2edit.render import Drawn, render
 
         allowed = state.with_belief(state.belief.remove(*self.blocked))
         if not allowed.belief:
@@ -339,24 +343,37 @@ class Chat:
             clock.append(time.perf_counter())
             seconds[name] = clock[-1] - clock[-2]
 
-        w = self.editor.directions.edit(self.w_raw, allowed)
+        layers = self.editor.directions.layers(self.w_raw, allowed)
         lap("edit")
-        edited = self.editor.picture(w[None])
+        drawn = []
+        for layer in layers:
+            base = self.raw if layer.base is self.w_raw else self._generated(layer.base)[0]
+            drawn.append(Drawn(layer.state, self._generated(layer.w)[0], base, self._generated(layer.w)[1]))
         lap("generate")
-        after = self.editor.segmenter(w)
-        lap("segment")
-        done = render(self.crop, self.raw, edited, allowed.belief, self.landmarks, self._before, after)
+        done = render(self.crop, drawn, self.landmarks, self._before)
         lap("render")
         crop = to_image(done.crop)
         if self.generated:
             image = crop
         else:
             image = paste(self.photo, crop, (done.mask > 0).float().numpy(), self.aligned, base=self.aligned.crop)
+            if done.hair is not None:
+                image = carry_on(self.photo, image, self.aligned, done.hair, self.crop, done.crop)
         lap("paste")
         with torch.no_grad():
             distance = float((self._describe(done.crop) - self._person).norm())
         lap("measure")
         return Picture(image, crop, done.change, distance, seconds)
+
+    def _generated(self, w: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """The generator's picture of w and its segmentation; the last few are remembered, because most turns change one layer."""
+        key = w.numpy().tobytes()
+        if key not in self._drawn:
+            self._drawn[key] = (self.editor.picture(w[None]), self.editor.segmenter(w))
+        self._drawn[key] = self._drawn.pop(key)
+        while len(self._drawn) > REMEMBERED_LAYERS:
+            del self._drawn[next(iter(self._drawn))]
+        return self._drawn[key]
 
     def _describe(self, crop: torch.Tensor) -> torch.Tensor:
         import torch

@@ -1,4 +1,4 @@
-"""The command line: `i2edit chat | edit | demo | weights | train | bench`. A thin skin over `Chat`: no model code here.
+"""The command line: `i2edit chat | edit | demo | data | weights | train | bench`. A thin skin over `Chat`: no model code here.
 
 Errors that a person can cause are one sentence on stderr and exit code 2.
 """
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from i2edit import __version__
+from i2edit.data.commands import app as data_app
 from i2edit.errors import I2EditError, MessageError, OutputError
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ bench_app = typer.Typer(help="Measure.", no_args_is_help=True)
 app.add_typer(weights_app, name="weights")
 app.add_typer(train_app, name="train")
 app.add_typer(bench_app, name="bench")
+app.add_typer(data_app, name="data")
 
 SeedOption = Annotated[
     int | None,

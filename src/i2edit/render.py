@@ -9,13 +9,14 @@ difference there would leave ghosts. Both only inside the region of the attribut
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from i2edit.ontology import Belief
+from i2edit.ontology import EditState
 from i2edit.regions import GRID, FaceMap, blur, enlarge, guided
 
 HAIR_COLOURS = frozenset({"brown hair", "blond hair", "black hair", "gray hair"})
@@ -27,18 +28,27 @@ COLOUR_EDITS: dict[str, tuple[float, float]] = dict.fromkeys(sorted(HAIR_COLOURS
     "rosy cheeks": (0.1, 2.2),
     "pale skin": (0.08, 0.8),
 }
+# The mean colour of hair of each kind, RGB in [-1, 1] (median of 30 faces of the train split each: train/regions.palette). A dye that
+# brings the hair less than this share of the way there is helped along.
+Colour = tuple[float, float, float]
+PALETTE: dict[str, Colour] = {
+    "brown hair": (-0.35, -0.52, -0.58), "blond hair": (0.16, -0.06, -0.17), "black hair": (-0.58, -0.69, -0.69), "gray hair": (0.09, -0.06, -0.12),
+}  # fmt: skip
+ENOUGH = 0.75
+LUMINANCE = (0.299, 0.587, 0.114)  # Rec. 601
 # How much a region must change on average to be seen, in parts of the range black to white.
 VISIBLE = 0.012
 
 
 @dataclass(frozen=True)
 class Rendering:
-    """Edited crop [1, 3, 1024, 1024] in [-1, 1], mask [1024, 1024] in [0, 1] (0 = identical to the photo),
-    and per value how much its own region changed (0..1)."""
+    """Edited crop [1, 3, 1024, 1024] in [-1, 1], mask [1024, 1024] in [0, 1] (0 = identical to the photo), per value how much
+    its own region changed (0..1), and where hair was dyed [GRID, GRID] in [0, 1], not faded at the edge (None: it was not)."""
 
     crop: Tensor
     mask: Tensor
     change: dict[str, float]
+    hair: Tensor | None = None
 
 
 def region(value: str, face: FaceMap, before: dict[str, Tensor], after: dict[str, Tensor], gray: Tensor) -> Tensor:
@@ -113,61 +123,86 @@ def erode(mask: Tensor, radius: int) -> Tensor:
 
 def luminance(x: Tensor) -> Tensor:
     """[1, 3, H, W] in [-1, 1] → [H, W] in [0, 1] (Rec. 601)."""
-    weights = torch.tensor([0.299, 0.587, 0.114], dtype=x.dtype)
+    weights = torch.tensor(LUMINANCE, dtype=x.dtype)
     return ((x[0] * weights[:, None, None]).sum(0) + 1) / 2
 
 
-@torch.no_grad()
-def render(
-    crop: Tensor,
-    raw: Tensor,
-    edited: Tensor,
-    belief: Belief,
-    landmarks: Tensor,
-    before: dict[str, Tensor],
-    after: dict[str, Tensor],
-) -> Rendering:
-    """Composites one belief.
+@dataclass(frozen=True)
+class Drawn:
+    """A layer as the generator draws it: its part of the edit state, the pictures [1, 3, S, S] in [-1, 1] of its w and of the w that it departs
+    from, and the segmentation of its w."""
 
-    crop, raw, edited: [1, 3, S, S] RGB in [-1, 1]: the photo, G(w_raw), G(w). landmarks [68, 2] in crop pixels.
-    before, after: `Segmenter` of w_raw and of w.
+    state: EditState
+    edited: Tensor
+    base: Tensor
+    after: dict[str, Tensor]
+
+
+@torch.no_grad()
+def render(crop: Tensor, layers: Sequence[Drawn], landmarks: Tensor, before: dict[str, Tensor]) -> Rendering:
+    """Composites the layers of one belief, the later ones over the earlier ones.
+
+    crop: [1, 3, S, S] RGB in [-1, 1], the photo. landmarks [68, 2] in crop pixels. before: `Segmenter` of w_raw.
     """
     size = crop.shape[-1]
     face = FaceMap(landmarks, size)
     gray = luminance(F.interpolate(crop, size=GRID, mode="area"))
-    masks = {value: region(value, face, before, after, gray) for value in belief.values}
+    edge = border()
+    out, total = crop, torch.zeros(size, size)
+    change: dict[str, float] = {}
+    hair: Tensor | None = None
+    for layer in layers:
+        whole = {value: region(value, face, before, layer.after, gray) for value in layer.state.belief}
+        hair = next((mask for value, mask in whole.items() if value in HAIR_COLOURS), hair)
+        masks = {value: edge * mask for value, mask in whole.items()}
+        done, mask = _composite(out, layer, masks, face.unit * size / GRID)
+        seen = F.interpolate((done - out).abs().mean(1, keepdim=True), size=GRID, mode="area")[0, 0] / 2
+        change |= {value: float((seen * m).sum() / m.sum().clamp_min(1.0)) for value, m in masks.items()}
+        out, total = done, torch.maximum(total, mask)
+    return Rendering(torch.where(total > 0, out, crop), total, change, hair)
+
+
+def _composite(out: Tensor, layer: Drawn, masks: dict[str, Tensor], unit: float) -> tuple[Tensor, Tensor]:
+    """One layer over the picture so far: the new picture and where it may differ [S, S]. unit: eye distance in pixels."""
+    size = out.shape[-1]
+    under = out
     nothing = torch.zeros(GRID, GRID)
     colour = union([m for v, m in masks.items() if v in COLOUR_EDITS] or [nothing])
     moving = union([m for v, m in masks.items() if v not in COLOUR_EDITS] or [nothing])
     colour, moving = (cut(enlarge(mask, size)) for mask in (colour, moving))
-    unit = face.unit * size / GRID
-
-    difference = edited - raw
-    out = crop
+    difference = layer.edited - layer.base
     for value, mask in masks.items():
         if value in HAIR_COLOURS:
-            out = out + enlarge(mask, size) * (dyed(out, raw, edited, enlarge(mask, size), 0.05 * unit) - out)
+            hair = enlarge(mask, size)
+            goal = (PALETTE[value], min(1.0, layer.state.strength(value)))
+            out = out + hair * (dyed(out, layer.base, layer.edited, hair, 0.05 * unit, goal) - out)
         elif value in COLOUR_EDITS:
             grain, gain = COLOUR_EDITS[value]
             out = out + enlarge(mask, size) * gain * blur(difference, grain * unit)
-    out = crop + (colour > 0) * (out - crop)
-    # Geometry: G1's pixels with the photo's tone where something moved, the plain difference where nothing did.
-    tone = slow_part(crop - raw, dilated(moving), 0.14 * unit)
+    out = under + (colour > 0) * (out - under)
+    # Geometry: the layer's own pixels with the photo's tone where something moved, the plain difference where nothing did.
+    tone = slow_part(under - layer.base, dilated(moving), 0.14 * unit)
     moved = smoothstep(blur(difference[0].abs().mean(0), 0.05 * unit), 0.04, 0.12)
-    own = edited + tone
+    own = layer.edited + tone
     out = out + moving * (moved * (own - out) + (1 - moved) * (1 - colour) * blur(difference, 0.006 * unit))
-    out = out.clamp(-1, 1)
     mask = torch.maximum(colour, moving)
-    out = torch.where(mask > 0, out, crop)
-    seen = F.interpolate((out - crop).abs().mean(1, keepdim=True), size=GRID, mode="area")[0, 0] / 2
-    change = {value: float((seen * m).sum() / m.sum().clamp_min(1.0)) for value, m in masks.items()}
-    return Rendering(out, mask, change)
+    return torch.where(mask > 0, out.clamp(-1, 1), under), mask
 
 
-def dyed(crop: Tensor, raw: Tensor, edited: Tensor, where: Tensor, sigma: float) -> Tensor:
+def border(width: int = 18) -> Tensor:
+    """[GRID, GRID]: 1 inside the crop, falling to 0 at its edge, so that nothing ends in a straight line there."""
+    ramp = smoothstep(torch.minimum(torch.arange(GRID), torch.arange(GRID).flip(0)).float(), 1.0, float(width))
+    return torch.minimum(ramp[:, None], ramp[None])
+
+
+def dyed(
+    crop: Tensor, raw: Tensor, edited: Tensor, where: Tensor, sigma: float, goal: tuple[Colour, float] | None = None
+) -> Tensor:
     """The photo with the hair colour of G1: its light and shade shifted by G1 - G0, its hue taken over from G1.
 
-    All [1, 3, S, S] in [-1, 1]; where [S, S] is the hair, so that neighbours do not bleed in; sigma in pixels.
+    All [1, 3, S, S] in [-1, 1]; where [S, S] is the hair, so that neighbours do not bleed in; sigma in pixels. ``goal``: the mean
+    colour that such hair has, and the strength of the wish; G1 is helped along when it does not get there (white hair, say, hardly
+    turns brown).
     """
     weight = where[None, None] + 1e-3
     total = blur(weight, sigma)
@@ -176,18 +211,31 @@ def dyed(crop: Tensor, raw: Tensor, edited: Tensor, where: Tensor, sigma: float)
         return blur(x * weight, sigma) / total
 
     def split(x: Tensor) -> tuple[Tensor, Tensor]:
-        light = (x * x.new_tensor([0.299, 0.587, 0.114])[None, :, None, None]).sum(1, keepdim=True)
+        light = (x * x.new_tensor(LUMINANCE)[None, :, None, None]).sum(1, keepdim=True)
         return light, x - light
 
     light, hue = split(crop)
     light_before, _ = split(raw)
     light_after, hue_after = split(edited)
-    shift = slow(light_after - light_before)
-    # Where hair gets darker, its highlights get duller in proportion; shifting alone would leave them shining.
     level = slow(light)
-    contrast = ((level + shift + 1).clamp_min(0.05) / (level + 1).clamp_min(0.05)).clamp(0.45, 1.3)
+    shift, hue_new = slow(light_after - light_before), slow(hue_after)
+    if goal is not None:
+        goal_light, goal_hue = split(crop.new_tensor(goal[0])[None, :, None, None])
+        core = (where > 0.5 * float(where.max())).float()[None, None]
+        core = core / core.sum().clamp_min(1.0)
+
+        def mean(x: Tensor) -> Tensor:
+            return (x * core).sum((2, 3), keepdim=True)
+
+        way = torch.cat([goal_light - mean(level), goal_hue - mean(hue)], 1)
+        gone = torch.cat([mean(shift), mean(hue_new) - mean(hue)], 1)
+        share = float((way * gone).sum() / way.square().sum().clamp_min(1e-6))
+        missing = goal[1] * max(0.0, ENOUGH - share)
+        shift, hue_new = shift + missing * way[:, :1], hue_new + missing * way[:, 1:]
+    # Where hair gets darker, its highlights get duller in proportion; shifting alone would leave them shining.
+    contrast = ((level + shift + 1).clamp_min(0.05) / (level + 1).clamp_min(0.05)).clamp(0.3, 1.3)
     own_hue = hue - slow(hue)
-    return level + shift + contrast * (light - level) + slow(hue_after) + 0.3 * own_hue
+    return level + shift + contrast * (light - level) + hue_new + 0.3 * own_hue
 
 
 def union(masks: list[Tensor]) -> Tensor:

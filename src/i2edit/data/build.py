@@ -148,13 +148,17 @@ def build(
     faces = read_celeba(attributes, images) if images is not None and attributes is not None else read_released_faces()
     if len(faces) < n:
         raise DataError(f"{n} dialogues need as many faces, but there are {len(faces)}.")
-    strangers = {".part", ".jsonl"}
+    ours = {
+        f"{name}{part}" for name in (*(f"{split}.jsonl" for split in SHARES), "manifest.json") for part in ("", ".part")
+    }
     try:
         out.mkdir(parents=True, exist_ok=True)
-        there = list(out.iterdir())
-        if any(path.name == "manifest.json" for path in there) or any(p.suffix not in strangers for p in there):
+        # A build that was interrupted has left a .part and nothing but files of ours; those go, the .part last.
+        there = sorted(out.iterdir(), key=lambda path: path.suffix == ".part")
+        finished = any(path.name == "manifest.json" for path in there)
+        if there and (finished or {path.name for path in there} - ours or there[-1].suffix != ".part"):
             raise OutputError(f"{out} is not empty. Please name a new folder; nothing there was touched.")
-        for path in there:  # of a build that was interrupted
+        for path in there:
             path.unlink()
         counts = dict.fromkeys(SHARES, 0)
         hashes = {split: hashlib.sha256() for split in SHARES}
@@ -172,9 +176,7 @@ def build(
         finally:
             for file in files.values():
                 file.close()
-        for split in SHARES:
-            os.replace(out / f"{split}.jsonl.part", out / f"{split}.jsonl")
-        manifest = {
+        manifest: dict[str, Any] = {
             "version": VERSION if images is None and (n, seed) == (12000, 0) else None,
             "format": FORMAT,
             "n": n,
@@ -188,7 +190,8 @@ def build(
         }  # fmt: skip
         draft = out / "manifest.json.part"
         draft.write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
-        os.replace(draft, out / "manifest.json")
+        for name in (*manifest["files"], draft.stem):
+            os.replace(out / f"{name}.part", out / name)
     except OSError as error:
         raise OutputError(f"{out} cannot be written: {error.strerror or error}.") from error
     return manifest

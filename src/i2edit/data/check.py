@@ -7,9 +7,9 @@ In: a folder with train.jsonl, validation.jsonl, test.jsonl and manifest.json (`
     manifest  no manifest, or files that it does not describe (sha256, bytes, dialogues): a half-written build never passes
     records   json, dialogue, keys, id, duplicate id, split, version, image, labelled image, belief, act, event, turn,
               text, reply, strength, outcome
-    replay    event (a button applies exactly), behaviour (a turn that says "thanks" changes nothing, "yes" takes what was
-              suggested, "undo" leads back): without the training marks only these necessary conditions can be checked
-    leaks     same image, same dialogue, family, kin and text: what would let a test be known from training
+    replay    event (a button applies exactly) and behaviour (a turn that says "thanks" changes nothing, "yes" takes what was
+              suggested, "undo" leads back): without the training marks only such necessary conditions can be checked
+    leaks     same image, same dialogue, same text, family and kin: what would let a test be known from training
 """
 
 from __future__ import annotations
@@ -333,8 +333,8 @@ def _unheard(
     elif (kind in _GIVES or kind in _HALF_POSSIBLE) and _lost(before, after):
         return f"{said} must not lose {min(_lost(before, after))!r}, but {change}."
     elif kind in _OPS and sure:
-        stepped = conv.after_ops(_OPS[kind]).state.belief  # the rest of the turn may add to it
-        if _lost(stepped, after):
+        stepped = conv.after_ops(_OPS[kind]).state.belief  # the rest of the turn may add something new to it
+        if _lost(stepped, after) or (set(after) - set(stepped)) & set(before):
             return f"{said} leads to '{stepped.text}', not to '{after.text}'."
     return None
 

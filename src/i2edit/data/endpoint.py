@@ -238,7 +238,9 @@ class Endpoint:
     def _read(self, response: requests.Response, deadline: float) -> bytes:
         """The body, at most MAX_BYTES of it, before the deadline."""
         content = bytearray()
-        for piece in response.iter_content(1024):
+        for piece in response.iter_content(
+            16
+        ):  # small: a piece is waited for until it is whole, however slowly it drips
             content += piece
             if time.monotonic() > deadline:
                 raise _Again(self._slow())
@@ -253,7 +255,7 @@ class Endpoint:
 
     def _complain(self, status: int, said: str, retry_after: str | None, signed: bool) -> None:
         """Raises what an answer other than 200 means."""
-        quote = f" It says: {said}" if said else ""
+        quote = f" It says: {said.rstrip('. ')}." if said else ""
         if 300 <= status < 400:
             raise EndpointError(
                 f"{self.base_url} sends requests elsewhere ({status}). Give the final address.", "model"

@@ -7,9 +7,13 @@ requested logit to its target at the least cost
 
     δᵀ Σ⁻¹ δ  +  λ ‖L δ‖²  +  Σ μ (aₖ·δ)²
 
-Σ is the covariance of w (stay where faces live), L the landmarks that this edit must not move, aₖ the attributes that
-nobody asked for and the confounders (male, child, old, glasses, hat, a hand). One solve: the order of the requests does
-not matter, and values do not undo each other. Each value's share of δ goes to its own slots only.
+Σ is the covariance of w (stay where faces live), L the landmarks that this edit must not move and the numbers of the face
+descriptor (stay the same person), aₖ the attributes that nobody asked for and the confounders (male, child, old, glasses,
+hat, a hand). The order of the requests does not matter. Each value's share of δ goes to its own slots only.
+
+A belief is solved in up to three layers, because each is seen in its own part of the picture only: the face (expression,
+make-up), the beard on top of that face, and the hair of the raw face. So a beard that comes with closed lips does not take
+the smile away, and a fringe does not darken the skin.
 """
 
 from __future__ import annotations
@@ -21,7 +25,7 @@ import torch
 from torch import Tensor
 
 from i2edit.nets.mobile import NUM_SLOTS
-from i2edit.ontology import EXCLUDES, EditState
+from i2edit.ontology import EXCLUDES, SLOTS, VALUES, Belief, EditState
 
 HELD_ALWAYS = ("male", "child", "old", "glasses", "hat", "hand")
 # Landmark groups of the 68-point scheme.
@@ -80,6 +84,24 @@ def label_of(value: str) -> str:
     return value.replace(" ", "_")
 
 
+# The layers, in the order in which they are drawn, and the values of each.
+HAIR_COLOURS = SLOTS["hair color"]
+BEARD = ("sideburns", "mustache", "goatee")
+HAIR = (*HAIR_COLOURS, *(v for v in SLOTS["hairstyle"] if v != "sideburns"))
+FACE = tuple(v for v in VALUES if v not in BEARD and v not in HAIR)
+LAYERS: dict[str, tuple[str, ...]] = {"face": FACE, "beard": BEARD, "hair": HAIR}
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A part of a belief, the w [23, 512] that shows it, and the w that it departs from."""
+
+    name: str
+    state: EditState
+    w: Tensor
+    base: Tensor
+
+
 @dataclass(frozen=True)
 class Settings:
     """λ and μ of the cost, in squared standard deviations of w per unit."""
@@ -88,6 +110,10 @@ class Settings:
     attribute: float = 0.3  # per squared logit of an attribute that nobody asked for
     confounder: float = 0.8
     released: float = 0.08
+    kept: float = 2.0  # an attribute that was asked for in the layer below
+    person: float = 400.0  # per squared unit of the face descriptor (0.6 = somebody else)
+    leave: float = 0.7  # how far the other hair colours go towards the faces that do not have them
+    dye: float = 0.1  # of all that is held, for a hair colour: of that picture only the hair is seen
     longest: float = 14.0  # standard deviations of w (Mahalanobis); longer steps are shortened
 
 
@@ -113,6 +139,7 @@ class Directions:
         self._offsets = torch.stack([tensors[f"offset.{key}"][0] for key in self.keys]).double()
         self._landmarks = tensors["landmark.normal"].double().reshape(68, 2, -1)
         self._landmark_offsets = tensors["landmark.offset"].double()
+        self._person = tensors["person.normal"].double()
         self._measured = report
 
     @classmethod
@@ -149,17 +176,19 @@ class Directions:
         goal = low + kind.quantile * (high - low)
         return strength * max(goal - logit, kind.least)
 
-    def step(self, w_raw: Tensor, state: EditState) -> Tensor:
-        """δ [23, 512], zero for the empty state."""
+    def step(self, w: Tensor, state: EditState, kept: tuple[str, ...] = ()) -> Tensor:
+        """δ [23, 512] from w, zero for the empty state; ``kept``: values of the layer below, which must not fade."""
         values = state.belief.values
         if not values:
-            return torch.zeros_like(w_raw)
-        logits = self.logits(w_raw)
+            return torch.zeros_like(w)
+        logits = self.logits(w)
         hessian = self._precision.clone()
         moved = {point for value in values for group in KINDS[value].moves for point in group}
         held_points = [point for point in range(68) if point not in moved]
         rows = self._landmarks[held_points].flatten(0, 1)
         hessian += self.settings.landmark * rows.T @ rows
+        seen = self.settings.dye if all(value in HAIR_COLOURS for value in values) else 1.0
+        hessian += seen * self.settings.person * self._person.T @ self._person
         released = {name for value in values for name in KINDS[value].releases}
         related = {other for value in values for group in TOGETHER if value in group for other in group}
         related |= {other for value in values for other in EXCLUDES[value]} | set(values)
@@ -169,13 +198,27 @@ class Directions:
                 weights[i] = self.settings.released if key in released else self.settings.confounder
                 if key == "glasses":  # bangs and gray hair bring them along, and nobody can ask for them
                     weights[i] *= 3
+            elif key.replace("_", " ") in kept:
+                weights[i] = self.settings.kept
             elif key.replace("_", " ") not in related:
                 weights[i] = self.settings.attribute
-        hessian += (self._normals * weights[:, None]).T @ self._normals
-        wanted = torch.stack([self._normals[self._index[label_of(value)]] for value in values])
-        goals = torch.tensor(
-            [self.target(v, logits[label_of(v)], state.strength(v)) for v in values], dtype=torch.float64
-        )
+        hessian += seen * (self._normals * weights[:, None]).T @ self._normals
+        goals_of = {v: self.target(v, logits[label_of(v)], state.strength(v)) for v in values}
+        also: dict[str, str] = {}  # what must change along with a value, and with which
+        for value in values:
+            if value in HAIR_COLOURS:  # brown hair is also not gray any more
+                also |= {other: value for other in EXCLUDES[value]}
+            elif value in ("angry", "sad"):  # and an angry face does not smile
+                also["no smiling"] = value
+        for other, value in also.items():
+            strength = state.strength(value)
+            if other in HAIR_COLOURS:
+                change = self._measured[label_of(other)]["negative_median"] - logits[label_of(other)]
+                goals_of[other] = self.settings.leave * strength * min(change, 0.0)
+            elif logits["smiling"] > 0:
+                goals_of[other] = self.target(other, logits[label_of(other)], strength)
+        wanted = torch.stack([self._normals[self._index[label_of(value)]] for value in goals_of])
+        goals = torch.tensor(list(goals_of.values()), dtype=torch.float64)
         spread = torch.linalg.solve(hessian, wanted.T)  # [512, n]
         # A little give on the diagonal: two values that w cannot tell apart must not pull to infinity.
         gram = wanted @ spread
@@ -183,15 +226,33 @@ class Directions:
         shares = torch.linalg.solve(gram, goals)
         length = float((spread @ shares) @ self._precision @ (spread @ shares)) ** 0.5
         shares = shares * min(1.0, self.settings.longest / max(length, 1e-9))
-        delta = torch.zeros(NUM_SLOTS, w_raw.shape[-1], dtype=torch.float64)
-        for value, share, direction in zip(values, shares, spread.T, strict=True):
-            first, last = KINDS[value].slots
+        delta = torch.zeros(NUM_SLOTS, w.shape[-1], dtype=torch.float64)
+        for value, share, direction in zip(goals_of, shares, spread.T, strict=True):
+            first, last = KINDS[also.get(value, value)].slots
             delta[first:last] += share * direction
-        return delta.to(w_raw.dtype)
+        return delta.to(w.dtype)
+
+    def layers(self, w_raw: Tensor, state: EditState) -> list[Layer]:
+        """What there is to draw, in order; none for the empty state. At most three."""
+        found: list[Layer] = []
+        face = w_raw
+        for name, members in LAYERS.items():
+            part = state.with_belief(Belief(tuple(v for v in state.belief.values if v in members)))
+            if part.belief:
+                base = face if name == "beard" else w_raw
+                kept = tuple(v for v in state.belief.values if v in FACE) if name == "beard" else ()
+                w = base
+                for colour in (False, True):  # the colour on top of the cut, so that neither shortens the other's step
+                    values = tuple(v for v in part.belief.values if (v in HAIR_COLOURS) == colour)
+                    w = w + self.step(w, part.with_belief(Belief(values)), kept)
+                    kept = (*kept, *values)
+                found.append(Layer(name, part, w, base))
+                face = w if name == "face" else face
+        return found
 
     def edit(self, w_raw: Tensor, state: EditState) -> Tensor:
-        """w [23, 512] of the edited face; `w_raw` itself for the empty state."""
-        return w_raw + self.step(w_raw, state) if state.belief else w_raw
+        """One w [23, 512] with the whole belief in it, the sum of the layers' steps; `w_raw` itself for the empty state."""
+        return w_raw + sum((layer.w - layer.base for layer in self.layers(w_raw, state)), torch.zeros_like(w_raw))
 
     def landmark_shift(self, delta: Tensor) -> Tensor:
         """How far a step moves the 68 landmarks, [68, 2] in parts of the picture's side."""

@@ -3,9 +3,8 @@
     i2edit train directions --out DIR [--landmark-faces 2600] [--seed 0]
 
 Per attribute: a logistic regression on w (half-whitened, balanced) on the train split; its regularisation is chosen on
-the validation split; the AUC is reported on the test split. Per face landmark and per number of dlib's face descriptor: a
-ridge regression from w, on generated faces measured with dlib, so that an edit can be told to leave the pose, the shape of
-the face and the person alone. What was measured is kept in OUT/measured.npz and not measured again.
+the validation split; the AUC is reported on the test split. Per face landmark: a ridge regression from w, on generated
+faces measured with dlib, so that an edit can be told to leave the pose and the shape of the face alone.
 """
 
 from __future__ import annotations
@@ -71,60 +70,85 @@ def fit_attribute(
     return model.coef_[0].astype(np.float32), float(model.intercept_[0]), report
 
 
-def measure_faces(count: int, log: Callable[..., None]) -> dict[str, Array]:
-    """Fresh generated faces: "w" [N, 512], "landmarks" [N, 136] (x, y of 68 points, in parts of the picture's side) and
-    "descriptors" [N, 128] (dlib's)."""
+def measure_landmarks(count: int, log: Callable[..., None]) -> tuple[Array, Array]:
+    """w [N, 512] and landmarks [N, 136] (x, y of 68 points, in parts of the picture's side) of fresh generated faces."""
     import dlib
     import torch
 
     from i2edit import weights
-    from i2edit.nets.dlibface import DlibFace, face_chip
     from i2edit.nets.fast import FastSynthesis
     from i2edit.nets.mobile import Generator
 
     generator = Generator.published()
     picture = FastSynthesis(generator.synthesis)
     predictor = dlib.shape_predictor(str(weights.get("dlib-landmarks")))
-    describe = DlibFace.from_weights()
     box = dlib.rectangle(*FACE_BOX_512)
-    rows: dict[str, list[Array]] = {"w": [], "landmarks": [], "descriptors": []}
+    ws, points = [], []
     for number in range(count):
         w = generator.seed(FIRST_LANDMARK_SEED + number)
-        small = torch.nn.functional.avg_pool2d(picture(w), 2)
-        pixels = ((small[0].permute(1, 2, 0) + 1) * 127.5).clamp(0, 255).round().to(torch.uint8).numpy()
-        points = np.array([(p.x, p.y) for p in predictor(pixels, box).parts()], np.float32)
-        with torch.no_grad():
-            descriptor = describe(face_chip(small, torch.from_numpy(points)))[0]
-        rows["w"].append(w[0].numpy())
-        rows["landmarks"].append(points.ravel() / 512)
-        rows["descriptors"].append(descriptor.numpy())
+        small = torch.nn.functional.avg_pool2d(picture(w), 2)[0].permute(1, 2, 0)
+        pixels = ((small + 1) * 127.5).clamp(0, 255).round().to(torch.uint8).numpy()
+        found = predictor(pixels, box)
+        ws.append(w[0].numpy())
+        points.append(np.array([(p.x, p.y) for p in found.parts()], np.float32).ravel() / 512)
         if number % 200 == 199:
-            log(measured=number + 1)
-    return {name: np.stack(values) for name, values in rows.items()}
+            log(landmarks=number + 1)
+    return np.stack(ws), np.stack(points)
 
 
-def fit_linear(w: Array, goals: Array, basis: Array, mean: Array) -> tuple[Array, Array, dict[str, float]]:
-    """Ridge regression w → goals [N, K]. Returns normals [K, 512] in w's own coordinates, offsets [K], and what a fifth of
-    the faces, held out, says: R² and root mean square error."""
+def measure_persons(count: int, log: Callable[..., None]) -> tuple[Array, Array]:
+    """w [N, 512] and dlib's descriptors [N, 128] of fresh generated faces, seen as 256² previews whose chips are cut out where the
+    linear landmarks say: a fifth of the cost of whole pictures."""
+    import torch
+
+    from i2edit.edit.directions import Directions
+    from i2edit.nets.dlibface import DlibFace, face_chip
+    from i2edit.nets.mobile import Generator
+
+    generator, describe, directions = Generator.from_weights(), DlibFace.from_weights(), Directions.from_assets()
+    ws, found = [], []
+    with torch.no_grad():
+        for number in range(count):
+            w = generator.seed(FIRST_LANDMARK_SEED + number)
+            chip = face_chip(generator.preview(w), (directions.landmarks(w) * 256).float())
+            ws.append(w[0].numpy())
+            found.append(describe(chip)[0].numpy())
+            if number % 200 == 199:
+                log(persons=number + 1)
+    return np.stack(ws), np.stack(found)
+
+
+def kept(path: Path, measure: Callable[[], tuple[Array, Array]]) -> tuple[Array, Array]:
+    """What `measure` gives, from `path` if it was measured before."""
+    if not path.is_file():
+        w, values = measure()
+        np.savez(path, w=w, values=values)
+    found = np.load(path)
+    return found["w"], found["values"]
+
+
+def fit_linear(
+    w: Array, goals: Array, basis: Array, mean: Array, alpha: float
+) -> tuple[Array, Array, dict[str, float]]:
+    """Ridge regression w → goals [N, K]. Returns normals [K, 512] in w's own coordinates, offsets [K], and what a fifth of the
+    faces, held out, says: R² and root mean square error."""
     from sklearn.linear_model import Ridge
 
     x = (w - mean) @ basis
     hold = len(x) // 5
-    model = Ridge(alpha=30.0).fit(x[hold:], goals[hold:])
+    model = Ridge(alpha=alpha).fit(x[hold:], goals[hold:])
     error = goals[:hold] - model.predict(x[:hold])
     r2 = 1 - (error**2).sum() / ((goals[:hold] - goals[hold:].mean(0)) ** 2).sum()
     normals = (basis @ model.coef_.T).T
     report = {
         "faces": len(x),
         "r2_held_out": round(float(r2), 4),
-        "rms_error": round(float(np.sqrt((error**2).mean())), 5),
+        "rms": round(float(np.sqrt((error**2).mean())), 5),
     }
     return normals.astype(np.float32), model.intercept_.astype(np.float32), report
 
 
-def train(
-    out: Path, landmark_faces: int = 2600, seed: int = 0, measured_faces: dict[str, Array] | None = None
-) -> dict[str, Any]:
+def train(out: Path, landmark_faces: int = 2600, person_faces: int = 1400, seed: int = 0) -> dict[str, Any]:
     """Writes `directions.safetensors` and `directions.json` (what was measured) into `out`, and returns the latter."""
     import torch
     from safetensors.numpy import save_file
@@ -167,21 +191,20 @@ def train(
         mean_auc_test=round(float(np.mean([m["auc_test"] for m in report["attributes"].values()])), 4),
     )
     out.mkdir(parents=True, exist_ok=True)
-    kept = out / "measured.npz"
-    if measured_faces is None and kept.is_file():
-        measured_faces = dict(np.load(kept))
-    if measured_faces is None:
-        measured_faces = measure_faces(landmark_faces, log)
-        np.savez(kept, **measured_faces)  # type: ignore[arg-type]
-    for name, key in (("landmark", "landmarks"), ("person", "descriptors")):
-        normals, offsets, report[key] = fit_linear(measured_faces["w"], measured_faces[key], basis, mean)
-        tensors[f"{name}.normal"], tensors[f"{name}.offset"] = normals, offsets
+    for name, alpha, measure in (
+        ("landmark", 30.0, lambda: measure_landmarks(landmark_faces, log)),
+        ("person", 1000.0, lambda: measure_persons(person_faces, log)),
+    ):
+        w, values = kept(out / f"{name}.npz", measure)
+        tensors[f"{name}.normal"], tensors[f"{name}.offset"], report[f"{name}s"] = fit_linear(
+            w, values, basis, mean, alpha
+        )
     save_file(
         {key: np.ascontiguousarray(value, np.float32) for key, value in tensors.items()},
         str(out / "directions.safetensors"),
     )
     (out / "directions.json").write_text(json.dumps(report, indent=1) + "\n")
-    log(landmarks=report["landmarks"], descriptors=report["descriptors"])
+    log(landmarks=report["landmarks"], persons=report["persons"])
     return report
 
 

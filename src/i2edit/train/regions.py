@@ -86,6 +86,28 @@ def draw(generator: object, out: Path, seeds: tuple[int, ...] = (5100, 5101, 510
     sheet(panels, width=160).save(out / "clusters.png")
 
 
+@torch.no_grad()
+def palette(faces: int = 30) -> dict[str, list[float]]:
+    """The colour of hair by kind (`render.PALETTE`): RGB in [-1, 1], median over labelled faces of the train split."""
+    from i2edit.data.faces import read_labels, read_splits
+    from i2edit.nets.mobile import Generator
+    from i2edit.regions import Segmenter, enlarge
+
+    generator, train = Generator.from_weights(), set(read_splits()["train"])
+    segmenter = Segmenter.from_assets(generator)
+    found = {}
+    for key in ("brown_hair", "blond_hair", "black_hair", "gray_hair"):
+        labelled = [f for f in read_labels() if f.seed in train and f.labels.get(key) == 1 and not f.labels.get("hat")]
+        means = []
+        for face in labelled[:faces]:
+            w = generator.synthesis.slots(generator.seed(face.seed))[0].contiguous()
+            hair = (enlarge(segmenter(w)["hair"]) > 0.7).float()
+            if hair.sum() > 1500:  # of 256²: enough to have a colour
+                means.append((generator.preview(w[None])[0] * hair).sum((1, 2)) / hair.sum())
+        found[key] = torch.stack(means).median(0).values.tolist()
+    return found
+
+
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="i2edit train regions", description="Find the clusters that tell hair from skin."

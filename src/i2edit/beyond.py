@@ -1,0 +1,134 @@
+"""Hair goes on beyond the face crop: its new colour is carried into the rest of the photo.
+
+    photo, aligned, hair [256, 256], crop before and after  →  the photo with the hair outside the crop dyed alike
+
+The crop that the generator sees ends in the middle of long hair and often of the crown. Outside, hair is what looks like the
+hair inside (colour and texture, by least squares on the crop's own pixels) and is connected with it; its colour follows the
+affine map from the old to the new colours inside. Only hair colour is carried on: a cut or a wave is not invented.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
+
+from i2edit.align import Aligned, cut_out, paste
+from i2edit.images import to_tensor
+from i2edit.regions import GRID, blur, guided
+from i2edit.render import border, smoothstep
+
+REACH = 1.75  # side of the part of the photo that is looked at, in sides of the crop
+WIDE = int(GRID * REACH)
+MARGIN = (WIDE - GRID) // 2
+SURE = 0.6  # from this share of hair on, a pixel of the crop teaches what hair looks like
+
+
+def carry_on(
+    photo: Image.Image, edited: Image.Image, aligned: Aligned, hair: Tensor, before: Tensor, after: Tensor
+) -> Image.Image:
+    """`edited` (the photo with the crop pasted in) with the hair around the crop dyed too.
+
+    hair [GRID, GRID] in [0, 1]: where the crop has hair that was dyed; before, after: the crop [1, 3, S, S] in [-1, 1] without and
+    with the dye. Pixels where no hair is found are those of `edited`.
+    """
+    wide = _wide(photo, aligned)
+    view = F.interpolate(to_tensor(wide.crop), size=WIDE, mode="area")
+    inside = torch.zeros(WIDE, WIDE)
+    inside[MARGIN:-MARGIN, MARGIN:-MARGIN] = 1.0
+    there = _within(photo, wide)
+    share = F.pad(hair[None, None], (MARGIN,) * 4)[0, 0]
+    likeness = _likeness(view, share, inside * there)
+    found = _connected(share, likeness, inside) * there
+    weight = guided(blur(found, 1.0), _gray(view)) * (1 - F.pad(border()[None, None], (MARGIN,) * 4)[0, 0]) * _rim()
+    weight = weight * smoothstep(weight, 0.04, 0.2)
+    if float(weight.max()) == 0.0:
+        return edited
+    small = [F.interpolate(x, size=GRID, mode="area")[0].flatten(1).T for x in (before, after)]
+    dyed = _affine(*small, (hair * border()).flatten())
+    if dyed is None:
+        return edited
+    pixels = np.asarray(wide.crop, dtype=np.float32)
+    flat = torch.from_numpy(pixels.reshape(-1, 3).copy()) / 127.5 - 1
+    coloured = (flat @ dyed[:3] + dyed[3]).clamp(-1, 1)
+    coloured = ((coloured + 1) * 127.5).reshape(pixels.shape)
+    full = F.interpolate(weight[None, None], size=pixels.shape[:2], mode="bicubic", align_corners=False)[0, 0].clamp(
+        0, 1
+    )
+    mixed = torch.from_numpy(pixels) + full[:, :, None] * (coloured - torch.from_numpy(pixels))
+    target = Image.fromarray(mixed.round().clamp(0, 255).to(torch.uint8).numpy())
+    return paste(edited, target, (full > 0).float().numpy(), wide, base=wide.crop)
+
+
+def _wide(photo: Image.Image, aligned: Aligned) -> Aligned:
+    """The crop and what lies around it, as one bigger square."""
+    centre = aligned.quad.mean(0)
+    quad = centre + (aligned.quad - centre) * REACH
+    side = float(np.linalg.norm(quad[3] - quad[0]))
+    return Aligned(cut_out(photo, quad + 0.5, side), quad, aligned.landmarks)
+
+
+def _within(photo: Image.Image, wide: Aligned) -> Tensor:
+    """[WIDE, WIDE]: 1 where the square shows the photo, 0 where it had to be continued beyond it."""
+    steps = (torch.arange(WIDE, dtype=torch.float64) + 0.5) / WIDE
+    right, down = (torch.from_numpy(wide.quad[k] - wide.quad[0]) for k in (3, 1))
+    corner = torch.from_numpy(wide.quad[0])
+    x = corner[0] + steps[None] * right[0] + steps[:, None] * down[0]
+    y = corner[1] + steps[None] * right[1] + steps[:, None] * down[1]
+    return ((x > 0) & (x < photo.width - 1) & (y > 0) & (y < photo.height - 1)).float()
+
+
+def _gray(view: Tensor) -> Tensor:
+    return (view.mean(1)[0] + 1) / 2
+
+
+def _likeness(view: Tensor, share: Tensor, taught: Tensor) -> Tensor:
+    """[WIDE, WIDE] in [0, 1]: how much each pixel looks like the crop's hair; least squares on colours, local colours, local
+    contrast and their squares."""
+    near = blur(view, 3.0)
+    rough = blur((view - near).abs().mean(1, keepdim=True), 3.0)
+    features = torch.cat([view, near, 4 * rough], 1)[0].flatten(1).T
+    features = torch.cat(
+        [features, features * features, features[:, 3:4] * features[:, 4:6], torch.ones(len(features), 1)], 1
+    )
+    hair = (share > SURE).flatten().float() * taught.flatten()
+    other = (share < 0.15).flatten().float() * taught.flatten()
+    weight = hair / hair.sum().clamp_min(1) + other / other.sum().clamp_min(1)
+    goal = hair - other
+    weighted = features * weight[:, None]
+    gram = weighted.T @ features + 1e-4 * torch.eye(features.shape[1])
+    answer = features @ torch.linalg.solve(gram, weighted.T @ goal)
+    return smoothstep(answer.reshape(share.shape), -0.1, 0.6)
+
+
+def _connected(share: Tensor, likeness: Tensor, inside: Tensor) -> Tensor:
+    """What looks like hair and can be reached from the crop's hair over pixels that look like hair."""
+    found = share * inside
+    open_ = torch.maximum(likeness * (1 - inside), share * inside)
+    for _ in range(2 * MARGIN):
+        grown = torch.minimum(F.max_pool2d(found[None, None], 3, 1, 1)[0, 0], open_)
+        grown = torch.maximum(found, grown)
+        if torch.equal(grown, found):
+            break
+        found = grown
+    return found
+
+
+def _rim(width: int = 24) -> Tensor:
+    """[WIDE, WIDE]: falls to 0 at the outer edge of the square."""
+    ramp = smoothstep(torch.minimum(torch.arange(WIDE), torch.arange(WIDE).flip(0)).float(), 1.0, float(width))
+    return torch.minimum(ramp[:, None], ramp[None])
+
+
+def _affine(old: Tensor, new: Tensor, weight: Tensor) -> Tensor | None:
+    """[4, 3]: the affine map of colours from old [N, 3] to new [N, 3] (weighted least squares, a little towards a plain shift);
+    None when there is too little hair to tell."""
+    if float(weight.sum()) < 60:
+        return None
+    x = torch.cat([old, torch.ones(len(old), 1)], 1)
+    weighted = x * weight[:, None]
+    keep = torch.eye(4, 3)
+    stiff = 0.02 * float(weight.sum()) * torch.diag(torch.tensor([1.0, 1.0, 1.0, 0.0]))
+    return torch.linalg.solve(weighted.T @ x + stiff, weighted.T @ new + stiff @ keep)

@@ -1,0 +1,133 @@
+"""Crop → w: the optimisation on a tiny generator, and the shipped one on a generated face (marker ``weights``)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from i2edit.invert import SLOW, Inversion, Inverter, Regressor, Settings
+from i2edit.nets.mobile import NUM_SLOTS, USED_SLOTS, Readout
+
+QUICK = Settings(preview_steps=6, picture_steps=0, lr=0.04, regressor=False)
+
+
+@pytest.fixture(scope="module")
+def inverter(tiny_parts: dict[str, Any]) -> Inverter:
+    found: Inverter = tiny_parts["inverter"]
+    return found
+
+
+@pytest.fixture(scope="module")
+def crop(tiny_parts: dict[str, Any], sample_w: Callable[[int], Tensor]) -> Tensor:
+    """A picture that the tiny generator can draw, [1, 3, 1024, 1024]."""
+    with torch.no_grad():
+        view = tiny_parts["generator"].preview(4 * sample_w(1)[None])
+    return F.interpolate(view, scale_factor=4, mode="nearest")
+
+
+@pytest.fixture(scope="module")
+def landmarks(mean_landmarks: np.ndarray) -> Tensor:
+    return torch.from_numpy(np.asarray(mean_landmarks)).float() * 1024
+
+
+@pytest.fixture(scope="module")
+def found(inverter: Inverter, crop: Tensor, landmarks: Tensor) -> Inversion:
+    return inverter(crop, landmarks, settings=QUICK)
+
+
+def test_the_loss_falls(found: Inversion) -> None:
+    losses = [step["loss"] for step in found.trace]
+    assert len(losses) == QUICK.preview_steps and np.isfinite(losses).all()
+    assert losses[-1] < 0.8 * losses[0] and np.mean(losses[-3:]) < np.mean(losses[:3])
+
+
+def test_what_comes_out(found: Inversion) -> None:
+    assert found.w_raw.shape == (NUM_SLOTS, 512) and found.w_raw.isfinite().all()
+    assert not found.w_raw.requires_grad
+    assert found.lpips >= 0 and found.identity >= 0 and found.seconds > 0
+    used = found.w_raw[list(USED_SLOTS)]
+    assert (used - used[:1]).abs().max() > 0  # slots of their own, except where nothing looks at them
+    unused = [slot for slot in range(3 * Readout.LAYERS) if slot not in USED_SLOTS]
+    assert torch.equal(found.w_raw[unused], found.w_raw[unused][:1].expand(len(unused), -1))
+
+
+def test_the_same_photo_gives_the_same_w(inverter: Inverter, crop: Tensor, landmarks: Tensor, found: Inversion) -> None:
+    again = inverter(crop, landmarks, settings=QUICK)
+    assert torch.equal(again.w_raw, found.w_raw) and again.trace == found.trace
+
+
+def test_progress_grows_to_one_over_both_stages(inverter: Inverter, crop: Tensor, landmarks: Tensor) -> None:
+    told: list[tuple[float, str]] = []
+    settings = replace(QUICK, preview_steps=3, picture_steps=1)
+    inverter(crop, landmarks, lambda share, name: told.append((share, name)), settings)
+    shares = [share for share, _ in told]
+    assert shares == pytest.approx([1 / 7, 2 / 7, 3 / 7, 1.0])  # a picture costs as much as four previews
+    assert all(a < b for a, b in pairwise(shares))
+    assert [name for _, name in told] == 3 * ["finding the face"] + ["refining"]
+
+
+def test_the_number_of_steps_can_be_scaled(inverter: Inverter, crop: Tensor, landmarks: Tensor) -> None:
+    told: list[float] = []
+    half = inverter(crop, landmarks, lambda share, _: told.append(share), QUICK, steps_scale=0.25)
+    assert len(half.trace) == 2 and told[-1] == 1.0
+
+
+def test_without_steps_it_is_where_it_starts(
+    inverter: Inverter, crop: Tensor, landmarks: Tensor, tiny_parts: dict[str, Any]
+) -> None:
+    nothing = replace(QUICK, preview_steps=0)
+    start = inverter(crop, landmarks, settings=nothing)
+    mean = tiny_parts["generator"].w_mean
+    assert torch.equal(start.w_raw, mean.expand(NUM_SLOTS, -1)) and start.trace == []
+
+    class Guess(Regressor):
+        def forward(self, maps: list[Tensor], descriptor: Tensor, points: Tensor) -> Tensor:
+            assert self.inputs(maps, descriptor, points).shape == (1, self.FEATURES)
+            assert points.min() > 0 and points.max() < 1  # in parts of the crop
+            return mean + 0.5
+
+    guided = Inverter(inverter.generator, inverter.lpips, inverter.face, Guess(), replace(nothing, regressor=True))
+    assert torch.equal(guided(crop, landmarks).w_raw, (mean + 0.5).expand(NUM_SLOTS, -1))
+    assert torch.equal(guided(crop, landmarks, settings=nothing).w_raw, start.w_raw)
+
+
+def test_the_slow_recipe_starts_from_the_mean_on_whole_pictures() -> None:
+    assert SLOW.preview_steps == 0 and SLOW.picture_steps == 100 and not SLOW.regressor and SLOW.identity == 0
+
+
+def test_the_shipped_regressor_fits_its_class() -> None:
+    regressor = Regressor.from_assets()
+    maps = [torch.rand(2, channels, 15, 15) for channels in (64, 192, 384, 256, 256)]
+    w = regressor(maps, torch.rand(2, 128), torch.rand(68, 2))
+    assert w.shape == (2, 512) and w.isfinite().all()
+    assert not any(p.requires_grad for p in regressor.parameters())
+
+
+@pytest.mark.weights
+def test_a_few_steps_bring_a_generated_face_closer(directions: Any) -> None:
+    from i2edit.nets.dlibface import DlibFace
+    from i2edit.nets.lpips import LPIPS
+    from i2edit.nets.mobile import Generator
+
+    generator = Generator.from_weights()
+    inverter = Inverter(generator, LPIPS("alex").from_weights(), DlibFace.from_weights(), Regressor.from_assets())
+    w = generator.seed(6001)
+    with torch.no_grad():
+        crop = F.interpolate(generator.preview(w), scale_factor=4, mode="nearest")
+    points = (directions.landmarks(w) * 1024).float()
+    settings = Settings(preview_steps=5, picture_steps=0)
+    done = inverter(crop, points, settings=settings)
+    start = done.trace[0]
+    assert start["identity"] < 0.5 and start["lpips"] < 0.3  # the regressor's guess is somewhere near
+    assert done.lpips < 0.75 * start["lpips"] and done.trace[-1]["loss"] < 0.85 * start["loss"]
+    assert done.identity < start["identity"] + 0.05
+    away, mean = ((x - w).norm(dim=-1).mean() for x in (done.w_raw, generator.w_mean))
+    assert away < 0.8 * mean
