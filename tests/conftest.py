@@ -7,7 +7,7 @@ shipped directions, LPIPS and the descriptor with random weights. Unmarked tests
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +43,15 @@ def no_network_and_no_cache(request: pytest.FixtureRequest, monkeypatch: pytest.
 
     monkeypatch.setattr(socket.socket, "connect", only_here)
     monkeypatch.setenv("I2EDIT_HOME", str(tmp_path / "empty-home"))
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """For modules of many small tensors: on a machine that is busy, threads wait for each other longer than they work."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 # ------------------------------------------------------------------------------------------------ tiny networks
@@ -136,6 +145,41 @@ class Scripted:
 @pytest.fixture
 def scripted() -> Scripted:
     return Scripted()
+
+
+class Untaught(Scripted):
+    """Hears marks as Scripted does; all else goes to a model of the shipped class that has learned nothing, whose
+    replies are therefore the sentences written for the case that none of its own is true."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model = model
+
+    def track(self, conv: Conversation, text: str) -> Heard:
+        latin = any(c.isascii() and c.isalpha() for c in text)
+        return super().track(conv, text) if latin else self.model.track(conv, text)
+
+    def respond(self, conv: Conversation, heard: Heard, outcome: Outcome, *args: Any, **more: Any) -> Spoken:
+        return self.model.respond(conv, heard, outcome, *args, **more)
+
+
+@pytest.fixture(scope="session")
+def untaught_model() -> Any:
+    from tokenizers import Tokenizer
+
+    from i2edit.dialogue import SHIPPED
+    from i2edit.dialogue.prompts import Codec
+    from i2edit.dialogue.seq2seq import DialogueModel, Size, new_network
+
+    torch.manual_seed(3)
+    codec = Codec(Tokenizer.from_file(str(SHIPPED / "tokenizer.json")))
+    return DialogueModel(new_network(codec.size, Size(32, 64, 2, 1, 1)), codec)
+
+
+@pytest.fixture
+def untaught(untaught_model: Any, monkeypatch: pytest.MonkeyPatch) -> Untaught:
+    monkeypatch.setattr("i2edit.dialogue.seq2seq.MAX_REPLY", 3)  # its own sentences are babble: short babble is enough
+    return Untaught(untaught_model)
 
 
 @pytest.fixture(scope="session")

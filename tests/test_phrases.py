@@ -23,8 +23,8 @@ from i2edit.data.phrases import (
     make_splits,
     overlap,
     replies,
+    talk,
 )
-from i2edit.data.phrases.talk import CLOSERS, COLORS, OPENERS, THINGS, WISHES
 from i2edit.data.phrases.wording import PARTS, SLOT_WORDS, SUBJECTS
 from i2edit.data.simulate import simulate
 from i2edit.ontology import SLOT_OF, SLOTS, VALUES
@@ -219,9 +219,11 @@ def test_wordings_name_every_value_and_fill_only_the_subject() -> None:
         for lines in kinds.values():
             for line in lines:
                 assert braces(line) <= {"me", "my"} and line == line.strip(), (value, line)
-    for line in WISHES:
-        assert braces(line) <= {"me", "my"}
-    assert not any(braces(line) for line in (*COLORS, *THINGS, *OPENERS, *CLOSERS))
+    lists = {name: lines for name, lines in vars(talk).items() if name.isupper() and isinstance(lines, tuple)}
+    assert {"COLORS", "THINGS", "WISHES"} <= set(lists) and all(len(lines) > 5 for lines in lists.values())
+    for name, lines in lists.items():  # wishes are about somebody, fillers go anywhere
+        assert all(braces(line) <= ({"me", "my"} if name == "WISHES" else set()) for line in lines), name
+        assert len(lines) == len(set(lines)) and all(line == line.strip() for line in lines), name
     assert set(SLOT_WORDS) == set(SLOTS)
     assert all(name in SLOTS or name in SLOT_OF for covers in PARTS.values() for name in covers)
     assert all(weight > 0 for _, _, weight in SUBJECTS) and SUBJECTS[0][:2] == ("me", "my")

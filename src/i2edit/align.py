@@ -339,7 +339,7 @@ def paste(
     def texture(band: Band) -> NDArray[np.float32]:
         """What the crop could not hold."""
         assert original is not None
-        return np.subtract(photo.crop(band), warped(original, band), dtype=np.float32)
+        return np.asarray(photo.crop(band), dtype=np.float32) - warped(original, band)
 
     same, grain = None, 0.0
     if original is not None and np.linalg.norm(aligned.quad[3] - aligned.quad[0]) > 0.75 * crop.width:

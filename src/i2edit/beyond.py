@@ -46,8 +46,8 @@ def carry_on(
     weight = weight * smoothstep(weight, 0.04, 0.2)
     if float(weight.max()) == 0.0:
         return edited
-    small = [F.interpolate(x, size=GRID, mode="area")[0].flatten(1).T for x in (before, after)]
-    dyed = _affine(*small, (hair * border()).flatten())
+    old, new = (F.interpolate(x, size=GRID, mode="area")[0].flatten(1).T for x in (before, after))
+    dyed = _affine(old, new, (hair * border()).flatten())
     if dyed is None:
         return edited
     pixels = np.asarray(wide.crop, dtype=np.float32)

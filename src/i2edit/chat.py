@@ -44,17 +44,18 @@ if TYPE_CHECKING:
     from i2edit.regions import Segmenter
 
 Progress = Callable[[float, str], None]
-MESSAGE_LIMIT = 2000  # characters
+MESSAGE_LIMIT = 1000  # characters, as many as the dialogue model takes
 # Kindly declined on a child's face.
 NOT_FOR_CHILDREN = frozenset({"mustache", "goatee", "heavy makeup", "lipstick", "rosy cheeks", "big lips"})
 CHILD_LOGIT = 0.5
-REMEMBERED = 24  # pictures that a chat keeps, newest last
+REMEMBERED = 24  # pictures that a chat keeps, newest last,
+REMEMBERED_PIXELS = 100_000_000  # and all their pixels (400 MB); the newest stays whatever its size
 REMEMBERED_LAYERS = 6  # generated faces that a chat keeps (12 MB each)
 
 
 def check_message(text: str) -> str:
     """The message without surrounding space. Raises MessageError for an empty or an over-long one."""
-    text = text.strip()
+    text = text.encode("utf-8", "replace").decode("utf-8").strip()  # bytes that a terminal could not decode become "?"
     if not text:
         raise MessageError('The message is empty. Say what you would like to see, for example "smile a bit".')
     if len(text) > MESSAGE_LIMIT:
@@ -242,7 +243,7 @@ class Chat:
     @property
     def image(self) -> Image.Image:
         """The photo as it looks now."""
-        return self.picture(self.state).image
+        return self.picture(self.state).image.copy()
 
     def say(self, text: str, seed: int = 0) -> Reply:
         """One turn: text → picture and answer. Raises MessageError; a failed turn leaves the chat as it was."""
@@ -260,10 +261,11 @@ class Chat:
         picture = self.picture(after.state)
         outcome = self._outcome(before.state, after.state, picture)
         self.conversation = after
-        text = describe(outcome) or "Nothing to change there."
+        declined, told = self._declined(outcome)
+        text = f"{declined} {describe(told)}".strip() or "Nothing to change there."
         spent = time.perf_counter() - began
         return Reply(
-            text, picture.image, after.state.belief, after.state, Act("next"), outcome,
+            text, picture.image.copy(), after.state.belief, after.state, Act("next"), outcome,
             picture.identity_distance, spent, dict(picture.seconds),
         )  # fmt: skip
 
@@ -289,17 +291,14 @@ class Chat:
         picture = self.picture(after.state)
         outcome = self._outcome(before.state, after.state, picture)
         mark = time.perf_counter()
-        declined = tuple(v for v in outcome.failed if v in self.blocked)
-        told = Outcome(outcome.made, tuple(v for v in outcome.failed if v not in self.blocked), outcome.removed)
+        declined, told = self._declined(outcome)
         spoken = self.editor.dialogue.respond(after, heard, told, present=self.present, blocked=self.blocked, seed=seed)
-        text = spoken.text
-        if declined:
-            text = f"This looks like a child to me, so I leave {listing(declined)} out. {text}"
+        text = f"{declined} {spoken.text}".strip()
         self.conversation = after.reply(spoken)
         spent = time.perf_counter()
         parts = {"track": tracked, **picture.seconds, "respond": spent - mark}
         return Reply(
-            text, picture.image, after.state.belief, after.state, spoken.act, outcome,
+            text, picture.image.copy(), after.state.belief, after.state, spoken.act, outcome,
             picture.identity_distance, spent - began, parts,
         )  # fmt: skip
 
@@ -314,15 +313,24 @@ class Chat:
         failed = tuple(v for v in asked if v not in made)
         return Outcome(made, failed, tuple(v for v in before.belief.values if v not in after.belief))
 
+    def _declined(self, outcome: Outcome) -> tuple[str, Outcome]:
+        """A kind sentence on what is not done to a child's face, or "", and the outcome without it."""
+        declined = tuple(v for v in outcome.failed if v in self.blocked)
+        if not declined:
+            return "", outcome
+        told = Outcome(outcome.made, tuple(v for v in outcome.failed if v not in declined), outcome.removed)
+        return f"This looks like a child to me, so I leave {listing(declined)} out.", told
+
     def picture(self, state: EditState) -> Picture:
         """What a state looks like; the photo itself for the empty one."""
         if state in self._pictures:
             found = self._pictures[state]
             return Picture(found.image, found.crop, found.change, found.identity_distance, {})
+        room = min(REMEMBERED, REMEMBERED_PIXELS // (self.photo.width * self.photo.height))
+        while len(self._pictures) >= max(1, room):  # before drawing, so that large photos are not held once more
+            del self._pictures[next(iter(self._pictures))]
         made = self._draw(state)
         self._pictures[state] = made
-        while len(self._pictures) > REMEMBERED:
-            del self._pictures[next(iter(self._pictures))]
         return made
 
     def _draw(self, state: EditState) -> Picture:

@@ -1,4 +1,4 @@
-"""The command line: `i2edit chat | edit | demo | data | weights | train | bench`. A thin skin over `Chat`: no model code here.
+"""The command line: `i2edit chat | edit | demo | data | track | evaluate | weights | train | bench`. A thin skin over `Chat`: no model code here.
 
 Errors that a person can cause are one sentence on stderr and exit code 2.
 """
@@ -8,8 +8,10 @@ from __future__ import annotations
 import json
 import os
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -33,6 +35,8 @@ weights_app = typer.Typer(
 )
 train_app = typer.Typer(help="Train the models that the package ships.", no_args_is_help=True)
 bench_app = typer.Typer(help="Measure.", no_args_is_help=True)
+evaluate_app = typer.Typer(help="Score predictions against dialogues.", no_args_is_help=True)
+app.add_typer(evaluate_app, name="evaluate")
 app.add_typer(weights_app, name="weights")
 app.add_typer(train_app, name="train")
 app.add_typer(bench_app, name="bench")
@@ -81,18 +85,35 @@ class Bar:
             print(file=sys.stderr)
 
 
+def nearest(folder: Path) -> Path:
+    """The folder itself, or the closest one above it that is there."""
+    return next(place for place in (folder, *folder.absolute().parents) if place.exists())
+
+
 def prepare_folder(folder: Path) -> Path:
-    """Makes the folder and proves that it can be written to. Raises OutputError."""
-    if folder.exists() and not folder.is_dir():
-        raise OutputError(f"{folder} is a file; --out needs a folder.")
+    """Proves that results can be written there; a missing folder is made with the first of them. Raises OutputError."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".i2edit-{os.getpid()}"
-        probe.write_bytes(b"")
-        probe.unlink()
+        there = nearest(folder)
+        if not there.is_dir():
+            raise OutputError(f"Nothing can be written into {folder}: {there} is a file, not a folder.")
+        with tempfile.TemporaryFile(dir=there):
+            pass
     except OSError as error:
         raise OutputError(f"Nothing can be written into {folder}: {error.strerror or error}.") from error
     return folder
+
+
+@contextmanager
+def together(folder: Path) -> Iterator[Path]:
+    """A folder to write into: what is in it at the end appears in `folder`; after an error, none of it does."""
+    with tempfile.TemporaryDirectory(prefix=".i2edit-", dir=nearest(folder)) as name:
+        yield Path(name)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for path in sorted(Path(name).iterdir()):
+                os.replace(path, folder / path.name)
+        except OSError as error:
+            raise OutputError(f"Not everything can be written into {folder}: {error.strerror or error}.") from error
 
 
 def open_chat(photo: Path | None, face: int | None, face_seed: int | None, editor: Editor | None = None) -> Chat:
@@ -114,42 +135,39 @@ def open_chat(photo: Path | None, face: int | None, face_seed: int | None, edito
     return chat
 
 
-def run_turns(chat: Chat, messages: list[str], out: Path, title: str = "original") -> list[Reply]:
-    """Says every message, then writes original.png, turn-N.png, sheet.png and transcript.json into `out`."""
+def run_turns(chat: Chat, messages: list[str], out: Path, title: str = "original") -> None:
+    """Says every message; then original.png, turn-N.png, sheet.png and transcript.json are in `out`, all or none."""
     from i2edit.chat import check_message
     from i2edit.images import save_image, sheet
 
-    replies: list[Reply] = []
-    for message in messages:
-        reply = chat.say(check_message(message))
-        replies.append(reply)
-        say(f"you: {message}")
-        say(f"i2edit: {reply.text}")
-        say(f"    [{reply.belief.text}]  {reply.seconds:.1f} s, identity distance {reply.identity_distance:.2f}")
-    original = chat.photo
-    save_image(original, out / "original.png", edited=False, generated=chat.generated)
-    panels = [(frame(chat, original), title)]
     transcript: list[dict[str, Any]] = []
-    for number, (message, reply) in enumerate(zip(messages, replies, strict=True), 1):
-        name = f"turn-{number}.png"
-        save_image(reply.image, out / name, generated=chat.generated)
-        panels.append((frame(chat, reply.image), f"“{message}”"))
-        transcript.append(
-            {
-                "user": message,
-                "system": reply.text,
-                "belief": reply.belief.to_json(),
-                "strength": dict(reply.state.strengths),
-                "act": reply.act.to_json(),
-                "outcome": reply.outcome.to_json(),
-                "seconds": round(reply.seconds, 3),
-                "identity_distance": round(reply.identity_distance, 4),
-                "image": name,
-            }
-        )
-    save_image(sheet(panels), out / "sheet.png", generated=chat.generated)
-    write_text(out / "transcript.json", json.dumps(transcript, indent=1, ensure_ascii=False) + "\n")
-    return replies
+    with together(out) as folder:  # written turn by turn, because large photos cannot all be held
+        save_image(chat.photo, folder / "original.png", edited=False, generated=chat.generated)
+        panels = [(frame(chat, chat.photo), title)]
+        for number, message in enumerate(messages, 1):
+            reply = chat.say(check_message(message))
+            say(f"you: {message}")
+            say(f"i2edit: {reply.text}")
+            say(f"    [{reply.belief.text}]  {reply.seconds:.1f} s, identity distance {reply.identity_distance:.2f}")
+            name = f"turn-{number}.png"
+            save_image(reply.image, folder / name, generated=chat.generated)
+            panels.append((frame(chat, reply.image), f"“{message}”"))
+            transcript.append(
+                {
+                    "user": message,
+                    "system": reply.text,
+                    "belief": reply.belief.to_json(),
+                    "strength": dict(reply.state.strengths),
+                    "act": reply.act.to_json(),
+                    "outcome": reply.outcome.to_json(),
+                    "seconds": round(reply.seconds, 3),
+                    "identity_distance": round(reply.identity_distance, 4),
+                    "image": name,
+                }
+            )
+            del reply  # and its picture, before the next one is made
+        save_image(sheet(panels), folder / "sheet.png", generated=chat.generated)
+        write_text(folder / "transcript.json", json.dumps(transcript, indent=1, ensure_ascii=False) + "\n")
 
 
 def frame(chat: Chat, image: Any) -> Any:
@@ -161,7 +179,9 @@ def frame(chat: Chat, image: Any) -> Any:
     margin = 0.06 * (high - low)
     left, top = (max(0, int(v)) for v in low - margin)
     right, bottom = (int(min(limit, v)) for limit, v in zip(image.size, high + margin, strict=True))
-    return image.crop((left, top, right, bottom))
+    part = image.crop((left, top, right, bottom))
+    part.thumbnail((2048, 2048))
+    return part
 
 
 def write_text(path: Path, text: str) -> None:
@@ -344,6 +364,61 @@ def bench_speed(
 
     result = measure(photo)
     say(json.dumps(result, indent=None if as_json else 1))
+
+
+ModelOption = Annotated[Path | None, typer.Option(help="A dialogue model's folder (default: the shipped one).")]
+
+
+@bench_app.command("table3")
+def bench_table3(
+    gold: Annotated[Path, typer.Argument(help="Dialogues to track, such as a dataset's test.jsonl.")],
+    train: Annotated[Path | None, typer.Option(help="Its train.jsonl, for the two floors of the replies.")] = None,
+    model: ModelOption = None,
+    name: Annotated[str, typer.Option(help="What the row is called.")] = "compact (shipped)",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
+) -> None:
+    """The paper's Table 3 with a row of ours: requirement tracking and replies."""
+    from i2edit.bench.table3 import run, table3_text
+    from i2edit.dialogue import load_dialogue
+
+    found = run(gold, train, load_dialogue(model), progress=Bar("Tracking"))
+    say(json.dumps(found) if as_json else table3_text({name: found}))
+
+
+@app.command()
+def track(
+    gold: Annotated[Path, typer.Argument(help="Dialogues (JSON lines) whose user turns are to be understood.")],
+    out: Annotated[Path, typer.Option(help="The predictions, in the same shape.")],
+    model: ModelOption = None,
+    replies: Annotated[bool, typer.Option(help="Also write replies.")] = True,
+) -> None:
+    """Predict belief and reply of every user turn, given the true history before it."""
+    from i2edit.dialogue import load_dialogue
+    from i2edit.dialogue.tracking import track_file
+
+    done = track_file(gold, out, load_dialogue(model), Bar("Tracking"), replies=replies)
+    say(f"{out}: {done.turns} user turns of {done.dialogues} dialogues.")
+    if done.refused:
+        note(f"{done.refused} messages could not be taken; their beliefs stay as they were.")
+
+
+@evaluate_app.command("dialogue")
+def evaluate_dialogue(
+    gold: Annotated[Path, typer.Argument(help="Dialogues with the true beliefs and replies.")],
+    pred: Annotated[
+        Path | None, typer.Option(help="What `track` wrote (default: the shipped model tracks now).")
+    ] = None,
+    train: Annotated[Path | None, typer.Option(help="A train.jsonl, for the two floors of the replies.")] = None,
+    model: ModelOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
+) -> None:
+    """Joint accuracy, slots, errors by behaviour, acts, BLEU and Distinct of predicted dialogues."""
+    from i2edit.bench.table3 import run
+    from i2edit.dialogue import load_dialogue
+
+    tracker = None if pred is not None else load_dialogue(model)
+    found = run(gold, train, tracker, pred, progress=Bar("Tracking"))
+    say(json.dumps(found, indent=None if as_json else 1))
 
 
 @app.callback(invoke_without_command=True)

@@ -44,11 +44,12 @@ def measure(photo: Path | None = None, rounds: int = 2) -> dict[str, Any]:
     turns: list[float] = []
     parts: dict[str, list[float]] = {}
     for _ in range(rounds):
+        chat.reset()
+        chat.forget_pictures()  # each round is a conversation of its own; within it, a chat remembers as it always does
         for text in TURNS:
             began = time.perf_counter()
             editor.picture(chat.w_raw[None])
             forwards.append(time.perf_counter() - began)
-            chat.forget_pictures()
             reply = chat.say(text)
             if reply.belief:
                 turns.append(reply.seconds)

@@ -95,3 +95,69 @@ def _convert(name: str, direction: int, folder: Path, out: Path) -> None:
         raise DataError(f"There is no format called {name!r}. The formats are: {', '.join(FORMATS)}.")
     counts = FORMATS[name][direction](folder, out)
     print(f"{out}: " + ", ".join(f"{count} {split}" for split, count in counts.items()))
+
+
+@app.command("paraphrase")
+def paraphrase_command(
+    folder: Folder,
+    out: Annotated[Path, typer.Option(help="A new folder.")],
+    model: Annotated[str, typer.Option(help="The endpoint's name for its model.")],
+    base_url: Annotated[str, typer.Option(help="An OpenAI-compatible address, such as http://127.0.0.1:8080/v1.")],
+    per_minute: Annotated[float | None, typer.Option(help="Requests a minute at most.", min=0.01)] = None,
+    workers: Annotated[int, typer.Option(help="Dialogues at once.", min=1)] = 4,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    tracked: Annotated[
+        bool, typer.Option("--tracked", help="The shipped tracker must understand each rewording.")
+    ] = False,
+) -> None:
+    """Reword the users' turns through a language model; the key comes from OPENAI_API_KEY. An interrupted run resumes."""
+    from i2edit.cli import Bar
+    from i2edit.data.endpoint import Endpoint
+    from i2edit.data.paraphrase import Settings, paraphrase
+
+    track = None
+    if tracked:
+        from i2edit.dialogue import load_dialogue
+
+        track = load_dialogue().track
+    client = Endpoint(model, base_url, requests_per_minute=per_minute)
+    print(f"The texts of {folder} go to {base_url}; no picture does.")
+    settings = Settings(workers=workers, seed=seed)
+    verdicts = paraphrase(folder, out, client, settings, track=track, progress=Bar("Rewording"))
+    print(f"{out}: " + ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items()))
+
+
+@app.command("review")
+def review_command(
+    folder: Folder,
+    reviewer: Annotated[str, typer.Option(help="Your name; decisions are kept per reviewer.")] = "me",
+    port: Annotated[int, typer.Option(help="0 = any free one.", min=0, max=65535)] = 0,
+    split: Annotated[str | None, typer.Option(help="Only this split.")] = None,
+    sample: Annotated[int | None, typer.Option(help="Only so many utterances, drawn at random.", min=1)] = None,
+    agreement: Annotated[bool, typer.Option("--agreement", help="Print how far the reviewers agree.")] = False,
+    apply: Annotated[Path | None, typer.Option(help="Write the reviewed dataset into this new folder.")] = None,
+) -> None:
+    """A local page to accept, rewrite or reject utterances by keyboard; every decision is saved at once."""
+    from i2edit.data import review as module
+
+    if agreement:
+        print(json.dumps(module.agreement(folder), indent=1))
+    elif apply is not None:
+        print(json.dumps(module.apply_reviews(folder, apply), indent=1))
+    else:
+        module.review(folder, reviewer, port, split=split, sample=sample)
+
+
+@app.command("show")
+def show_command(
+    path: Annotated[Path, typer.Argument(help="A file of dialogues about generated faces.")],
+    out: Annotated[Path, typer.Option(help="Folder for the page and its pictures.")],
+    n: Annotated[int, typer.Option(help="Dialogues to draw at random.", min=1)] = 60,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+) -> None:
+    """Write dialogues as a page that people can read: picture strips, what was said, beliefs."""
+    from i2edit.cli import Bar
+    from i2edit.data.show import show
+
+    show(path, out, n, seed, progress=Bar("Drawing"))
+    print(f"{out / 'README.md'}")

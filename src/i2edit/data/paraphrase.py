@@ -33,7 +33,7 @@ from typing import Any
 from i2edit.data.build import FORMAT
 from i2edit.data.endpoint import Endpoint, EndpointError, Message
 from i2edit.data.phrases import SPLITS, WORDING, bank
-from i2edit.data.phrases.talk import CLOSERS, COLORS, OPENERS, THINGS
+from i2edit.data.phrases.talk import COLORS, ENDINGS, OPENERS, THINGS
 from i2edit.data.phrases.wording import PARTS
 from i2edit.dialogue.check import mentions
 from i2edit.dialogue.history import Conversation, Heard, Spoken
@@ -283,7 +283,7 @@ def _known_words() -> tuple[frozenset[str], dict[str, tuple[str, ...]]]:
     """Words that are no slips; and what is left of one of four letters or more when a letter is lost → the words."""
     wording = {w for kinds in WORDING.values() for texts in kinds.values() for text in texts for w in _words(text)}
     others = {w for texts in bank().values() for text in texts for w in _words(text)}
-    others |= {w for text in (*OPENERS, *CLOSERS, *COLORS, *THINGS) for w in _words(text)}
+    others |= {w for text in (*OPENERS, *ENDINGS, *COLORS, *THINGS) for w in _words(text)}
     lost: dict[str, list[str]] = {}
     for word in sorted(wording) + sorted(others - wording):
         if len(word) > 3:
@@ -317,7 +317,7 @@ def without_typos(text: str) -> str:
 def _fillers() -> tuple[re.Pattern[str], re.Pattern[str]]:
     openers, closers = (
         "|".join(sorted((re.escape(_flat(text)) for text in texts), key=len, reverse=True))
-        for texts in (OPENERS, CLOSERS)
+        for texts in (OPENERS, ENDINGS)
     )
     return re.compile(rf"^(?:{openers})\s"), re.compile(rf"[\s,]+(?:{closers})$")
 

@@ -7,17 +7,74 @@ exactly, because they are computed by the same Conversation that the product use
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
-from i2edit.data.phrases import families, family_id, replies
-from i2edit.data.phrases.talk import CLOSERS, COLORS, OPENERS, THINGS, WISHES
+from i2edit.data.phrases import families, family_id, replies, talk
+from i2edit.data.phrases.talk import COLORS, THINGS, WISHES
 from i2edit.data.phrases.wording import PARTS, SUBJECTS, WORDING
 from i2edit.dialogue.history import Conversation, Heard, Spoken, hear_marks
 from i2edit.ontology import EXCLUDES, SLOT_OF, SLOTS, VALUES, Belief
 from i2edit.records import Act, Dialogue, Outcome, Turn
 
 Marks = tuple[str, ...]
+# Words that say who is in the picture; a woman, a man, the person who speaks.
+HERS = frozenset(
+    [
+        "her",
+        "she",
+        "herself",
+        "hers",
+        "woman",
+        "lady",
+        "girl",
+        "sister",
+        "wife",
+        "mom",
+        "mother",
+        "aunt",
+        "grandma",
+        "granny",
+        "daughter",
+        "girlfriend",
+        "bride",
+        "queen",
+    ]
+)
+HIS = frozenset(
+    [
+        "his",
+        "he",
+        "him",
+        "himself",
+        "man",
+        "guy",
+        "dude",
+        "brother",
+        "husband",
+        "dad",
+        "father",
+        "uncle",
+        "grandpa",
+        "son",
+        "boyfriend",
+        "groom",
+        "king",
+        "gentleman",
+        "fellow",
+    ]
+)
+OWN = frozenset({"my", "me", "mine", "myself", "i'm", "i've"})
+WOMEN = frozenset({"her", "the woman", "my mom", "the lady"})  # whom a dialogue may be about (wording.SUBJECTS)
+MEN = frozenset({"him", "this guy", "the man", "my boyfriend"})
+FEMININE = frozenset({"lipstick", "heavy makeup"})  # on a face that shows these, a beard is not suggested
+MASCULINE = frozenset({"mustache", "goatee", "sideburns", "receding hairline"})
+# Nouns of which there can be a bit.
+MASS = re.compile(
+    r"blush|make-?up|lipstick|lippy|glam|rouge|gloss|gr[ae]y|silver|bl[ao]nd|sadness|anger|paleness|pallor|curl$|volume"
+)
+PLAIN_ANSWER = re.compile(r"(?i)(yes|yeah|yep|yup|sure|ok|okay|no|nope|nah|not)\b")
 CHANGE = "<change>"
 
 
@@ -39,7 +96,11 @@ class Policy:
     lower: float = 0.35
     typo: float = 0.12
     two: tuple[float, float, float] = (70, 24, 6)  # weights of two, three and four values in one turn
-    say: float = 14.0  # weight of whole sentences among the wordings of one value (frames: 88)
+    again: float = 0.06  # asks for something that is in the belief already
+    vain: float = (
+        0.3  # of its weight for a behaviour that needs something which is not there (taking off what was never on)
+    )
+    say: float = 70.0  # weight of whole sentences among the wordings of one value (frames: 88)
 
 
 TRAINING = Policy(
@@ -60,7 +121,7 @@ BENCHMARK = Policy(
         "back": 1, "both_off": 1, "contrary": 1.5, "hands_off": 3, "no_makeup_except": 1, "no_mood": 0.6, "clean_shaven": 0.4,
         "full_beard": 1, "step": 3.5, "talk": 7,
     },
-    event=0.0, fail=0.04, opener=0.42, closer=0.3, lower=0.3, typo=0.08, say=80.0,
+    event=0.0, fail=0.04, again=0.0, vain=0.0, opener=0.6, closer=0.4, lower=0.3, typo=0.08, say=160.0,
 )  # fmt: skip
 """What people do in the released dataset: tuned once so that its counts are those of the paper's Table 2."""
 
@@ -107,17 +168,24 @@ class _Talker:
 
     def frame(self, category: str) -> tuple[str, str]:
         """A frame of this split (fitting the subject) and its family id."""
-        while True:
+        for _ in range(30):
             frame = self.rng.choice(self.pool[category])
-            family = family_id(category, frame)
-            if frame.startswith("self: ") or frame.startswith("other: "):
-                who, _, rest = frame.partition(": ")
-                if (who == "self") != (self.me == "me"):
-                    if self.rng.random() < 0.05 or len(self.pool[category]) < 3:
-                        return rest, family
-                    continue
-                return rest, family
-            return frame, family
+            who, _, rest = frame.partition(": ") if frame.startswith(("self: ", "other: ")) else ("", "", frame)
+            if (not who or (who == "self") == (self.me == "me")) and self.fits(rest):
+                break
+        return rest, family_id(category, frame)
+
+    def fits(self, frame: str) -> bool:
+        """Whether a sentence is about the person that this dialogue is about."""
+        words = set(re.findall(r"[a-z']+", frame.lower()))
+        hers, his, own = bool(words & HERS), bool(words & HIS), bool(words & OWN) and not words & {"{me}", "{my}"}
+        if self.me == "me":
+            return not hers and not his
+        if self.me in WOMEN:
+            return not his and not own
+        if self.me in MEN:
+            return not hers and not own
+        return not hers and not his and not own
 
     def word(self, value: str, kind: str) -> str:
         """One wording of a value; nouns that begin with "no" are kept out of "n"."""
@@ -166,17 +234,22 @@ class _Talker:
         more = rng.random() < 0.3
         if kind == "np":
             n = self.word(value, "n")
-            if more:
-                return rng.choice((f"more {n}", f"a lot of {n}")), ("<more>",) if text else ()
-            how = rng.choice(
-                ("a bit of", "a little", "a touch of", "a hint of", "slight", "subtle", "a tiny bit of", "light")
-            )
-            return self.fill(rng.choice(("give {me} X", "add X", "X", "X", "I want X"))).replace("X", f"{how} {n}"), (
-                "<less>",
-            )
+            if MASS.search(n):
+                if more:
+                    return rng.choice((f"more {n}", f"a lot of {n}")), ("<more>",)
+                how = rng.choice(("a bit of", "a little", "a touch of", "a hint of", "just a bit of", "a tiny bit of"))
+                return self.fill(rng.choice(("give {me} X", "add X", "X", "I want X"))).replace("X", f"{how} {n}"), (
+                    "<less>",
+                )
+            if word.startswith(("a ", "an ")) and not more and len(word.split()) == 2:
+                how = rng.choice(("a slight", "a subtle", "a hint of a", "just a hint of a"))
+                return text.replace(word, f"{how} {word.split()[1]}"), ("<less>",)
+            return text, ()
         if kind == "adj":
             how = rng.choice(("very", "really") if more else ("a bit", "slightly", "a little", "a little bit", "a tad"))
             return text.replace(word, f"{how} {word}"), ("<more>",) if more else ("<less>",)
+        if word.split()[0] in ("be", "have", "become", "look", "seem", "get"):
+            return text, ()
         tail = rng.choice(
             ("more", "some more") if more else ("a bit", "a little", "slightly", "a tiny bit", "just a bit")
         )
@@ -214,7 +287,6 @@ class _Talker:
                     ", then ",
                     " then ",
                     ". And ",
-                    " but also ",
                 )
                 if last
                 else (", ", ", ", " and ", " plus ")
@@ -225,7 +297,7 @@ class _Talker:
     # Turns ----------------------------------------------------------------------------------------------------------
     def request(self, belief: Belief, value: str | None = None) -> Said:
         """One value, any wording."""
-        value = value or self.value(belief, inside=0.06)
+        value = value or self.value(belief, inside=self.policy.again)
         kinds = [kind for kind in ("np", "adj", "vps", "vpe", "say") if kind == "say" or WORDING[value][kind]]
         kind = self.rng.choices(
             kinds, weights=[{"np": 45, "adj": 12, "vps": 14, "vpe": 17, "say": self.policy.say}[k] for k in kinds]
@@ -239,7 +311,13 @@ class _Talker:
                 text = self.fill(frame, np=self.word(value, "n"))
             else:
                 frame, family = self.frame(kind)
-                text = self.fill(frame, **{kind: self.word(value, kind)})
+                word = self.word(value, kind)
+                if re.search(r"(?i)\b(make|get) \{me\} (to )?\{vps\}", frame):  # nobody is made to be or have
+                    for _ in range(8):
+                        if word.split()[0] not in ("be", "have", "become"):
+                            break
+                        word = self.word(value, kind)
+                text = self.fill(frame, **{kind: word})
         return Said(text, (CHANGE, f"<+{value}>"), family, "request")
 
     def several(self, belief: Belief) -> Said:
@@ -248,13 +326,12 @@ class _Talker:
         count = rng.choices((2, 3, 4), weights=self.policy.two)[0]
         values: list[str] = []
         while len(values) < count:
-            value = self.value(belief, inside=0.06)
+            value = self.value(belief, inside=self.policy.again)
             if value not in values and not EXCLUDES[value] & set(values):
                 values.append(value)
         style = rng.random()
         if style < 0.35:  # a list of nouns in one frame
-            kind = "n" if rng.random() < 0.15 else "np"
-            nouns = [self.word(v, kind) for v in values]
+            nouns = [self.word(v, "np") for v in values]
             frame, family = self.frame("np")
             text = self.fill(frame, np=self.joined_list(nouns) + (" too" if rng.random() < 0.05 else ""))
             if rng.random() < 0.06 and count == 2:
@@ -291,7 +368,8 @@ class _Talker:
                 rng.randrange(len(pairs) + 1), (self.fill(frame, n=self.word(old, "n")), ("<less>", f"<={old}>"))
             )
         text = self.joined([text for text, _ in pairs])
-        text = rng.choice(("", "", "", "", "please ", "can you ", "could you ")) + text if family == "several" else text
+        if family == "several" and re.match(r"(give|add|put|make|turn|change|set|paint|take|remove|lose|drop) ", text):
+            text = rng.choice(("", "", "", "", "please ", "can you ", "could you ")) + text
         return Said(text, (CHANGE, *(mark for _, marks in pairs for mark in marks)), family, "several")
 
     def joined_list(self, nouns: list[str]) -> str:
@@ -307,7 +385,6 @@ class _Talker:
                 " plus ",
                 ", ",
                 " & ",
-                " with ",
                 ", and ",
                 " and also ",
                 " as well as ",
@@ -325,20 +402,8 @@ class _Talker:
         if a == b or a == "no makeup" or a == "no smiling":
             return self.request(belief, b)
         frame, family = self.frame("correct")
-        kind = "n" if self.rng.random() < 0.4 else "np"
-        if self.rng.random() < 0.15 and "Not" not in frame and "not" not in frame:
-            text = self.fill(
-                frame.replace("Give {me} ", "").replace("Add ", ""), a=self.clause_plain(a), b=self.clause_plain(b)
-            )
-        else:
-            text = self.fill(frame, a=self.word(a, kind), b=self.word(b, kind))
+        text = self.fill(frame, a=self.word(a, "np"), b=self.word(b, "np"))
         return Said(text, (CHANGE, f"<+{b}>"), family, "correct")
-
-    def clause_plain(self, value: str) -> str:
-        """A clause without a degree."""
-        kinds = [kind for kind in ("np", "vpe") if WORDING[value][kind]]
-        kind = self.rng.choice(kinds)
-        return self.fill("give {me} {np}" if kind == "np" else "{vpe}", **{kind: self.word(value, kind)})
 
     def swap(self, belief: Belief) -> Said:
         """One value instead of another."""
@@ -348,7 +413,7 @@ class _Talker:
         if a == b or a.startswith("no ") or b.startswith("no "):
             return self.request(belief)
         frame, family = self.frame("swap")
-        text = self.fill(frame, a=self.word(a, "n"), b=self.word(b, self.rng.choice(("n", "np", "np"))))
+        text = self.fill(frame, a=self.word(a, "n"), b=self.word(b, "np"))
         return Said(text, (CHANGE, f"<-{a}>", f"<+{b}>"), family, "swap")
 
     def off(self, belief: Belief) -> Said:
@@ -404,15 +469,27 @@ class _Talker:
     def degree(self, belief: Belief) -> Said:
         """A bit of, less, more, much more of a named value."""
         rng = self.rng
-        category = rng.choices(("less_new", "less_old", "more", "much"), weights=(35, 28, 25, 12))[0]
+        old = 28 if any(v not in ("no smiling", "no makeup") for v in belief) else 28 * self.policy.vain
+        category = rng.choices(("less_new", "less_old", "more", "much"), weights=(35, old, 25, 12))[0]
         while True:
-            value = self.value(belief, inside={"less_new": 0.1, "less_old": 0.85}.get(category, 0.65))
+            value = self.value(
+                belief, inside={"less_new": self.policy.again, "less_old": 1 - self.policy.vain / 2}.get(category, 0.65)
+            )
             frame, family = self.frame(category)
             kind = next((k for k in ("vps", "vpe", "adj") if "{" + k + "}" in frame), "n")
             ungradable = SLOT_OF[value] == "hair color" and rng.random() < 0.8  # a bit of brown is seldom asked for
-            if WORDING[value][kind] and value not in ("no smiling", "no makeup") and not ungradable:
+            if not WORDING[value][kind] or value in ("no smiling", "no makeup") or ungradable:
+                continue
+            word = self.word(value, kind)
+            part = re.search(
+                r"(bit|hint|touch|dash|pinch|drop|lot|tad|trace|little|more|much) (of )?(the )?\{n\}", frame
+            )
+            one = re.search(r"\b(a|an) (\w+ )?\{n\}", frame)  # "a slight …" wants one thing
+            if one and (word.endswith("s") or "hair" in word or MASS.search(word)):
+                continue
+            if kind != "n" or not part or MASS.search(word) or value in belief:
                 break
-        text = self.fill(frame, **{kind: self.word(value, kind)})
+        text = self.fill(frame, **{kind: word})
         mark = {"less_new": "<less>", "less_old": "<less>", "more": "<more>", "much": "<much>"}[category]
         sign = "=" if category == "less_old" else "+"
         return Said(text, (CHANGE, mark, f"<{sign}{value}>"), family, "degree")
@@ -452,7 +529,7 @@ class _Talker:
         last = self.focus
         among = tuple(v for v in SLOTS[SLOT_OF[last]] if v != last) if last and self.rng.random() < 0.8 else VALUES
         value = self.rng.choice([v for v in among if not v.startswith("no ")] or list(VALUES))
-        kind = "adj" if WORDING[value]["adj"] and self.rng.random() < 0.3 else self.rng.choice(("n", "np"))
+        kind = "adj" if WORDING[value]["adj"] and self.rng.random() < 0.3 else "np"
         return self.simple("no_alt", (CHANGE, f"<+{value}>"), b=self.word(value, kind))
 
     def simple(self, category: str, marks: Marks, reply: str = "done", **parts: str) -> Said:
@@ -482,7 +559,13 @@ class _Talker:
     def step(self, conv: Conversation) -> Said:
         """Undo (once, twice, three times), redo, start over, sometimes with a wish in the same breath."""
         rng, belief = self.rng, conv.state.belief
-        options = {"undo": 50, "undo2": 10, "undo3": 4, "redo": 25 if conv.redo_stack else 4, "reset": 14}
+        options = {
+            "undo": 50,
+            "undo2": 10,
+            "undo3": 4,
+            "redo": 25 if conv.redo_stack else 12 * self.policy.vain,
+            "reset": 14,
+        }
         category = rng.choices(list(options), weights=list(options.values()))[0]
         frame, family = self.frame(category)
         marks: Marks = (CHANGE, f"<op_{category}>")
@@ -525,6 +608,10 @@ class _Talker:
         if group == "either_or":
             return self.either_or(belief)
         value = self.value(belief, inside=0.6)
+        if group == "mention":  # "my sister has …": not said of a look on a face
+            value = self.value(
+                belief, among=tuple(v for v in VALUES if SLOT_OF[v] != "expression" and not v.startswith("no "))
+            )
         intent = "<none>"
         if group.startswith(("q_", "can_")):
             intent = "<question>"
@@ -559,8 +646,8 @@ class _Talker:
         if self.choices and rng.random() < 0.6:
             return self.picks(belief)
         if act is None or act.type not in ("suggest", "request"):
-            if rng.random() < 0.025:
-                return self.simple(rng.choice(("yes", "no")), ("<none>",), "yes_what")
+            if rng.random() < 0.1 * self.policy.vain:
+                return self.bare("yes", "yes_what") if rng.random() < 0.5 else self.bare("no", "no_problem")
             return None
         kind = rng.random()
         if act.type == "suggest" and act.value is not None:
@@ -579,31 +666,32 @@ class _Talker:
                 same = [v for v in SLOTS[SLOT_OF[value]] if v != value and not v.startswith("no ")]
                 other = rng.choice(same) if rng.random() < 0.5 else self.value(belief)
                 if other != value and not other.startswith("no "):
-                    return self.simple(
-                        "no_alt", (CHANGE, f"<+{other}>"), b=self.word(other, rng.choice(("n", "np", "np")))
-                    )
+                    return self.simple("no_alt", (CHANGE, f"<+{other}>"), b=self.word(other, "np"))
             return None
         if act.slot is not None:
             if kind < 0.09:
-                return self.simple("yes", ("<none>",), "yes_what")
+                return self.bare("yes", "yes_what")
             if kind < 0.20:
-                return self.simple("no", ("<none>",), "no_problem")
+                return self.bare("no", "no_problem")
             other = self.value(belief, among=SLOTS[act.slot])
             if kind < 0.55:
                 if other.startswith("no "):
                     return self.request(belief, other)
-                return self.simple(
-                    "yes_value", (CHANGE, f"<+{other}>"), b=self.word(other, rng.choice(("n", "n", "np")))
-                )
-            other = self.value(belief)
-            if kind < 0.65 and not other.startswith("no "):
-                return self.simple("no_alt", (CHANGE, f"<+{other}>"), b=self.word(other, rng.choice(("n", "np"))))
+                return self.simple("yes_value", (CHANGE, f"<+{other}>"), b=self.word(other, "np"))
         return None
+
+    def bare(self, category: str, reply: str) -> Said:
+        """A plain yes or no to a question that suggested nothing."""
+        for _ in range(40):
+            said = self.simple(category, ("<none>",), reply)
+            if PLAIN_ANSWER.match(said.text) and len(said.text.split()) <= 3:
+                break
+        return said
 
     def behave(self, conv: Conversation) -> Said:
         """A turn of the person's own accord: one of the behaviours of the policy that make sense now."""
         belief, weight = conv.state.belief, self.policy.weights
-        few = 0.3  # taking back what is not there happens, but seldom
+        few = self.policy.vain  # taking back what is not there happens, but seldom
         moves: dict[str, tuple[Callable[[], Said], float]] = {
             "request": (lambda: self.request(belief), 1),
             "several": (lambda: self.several(belief), 1),
@@ -611,18 +699,21 @@ class _Talker:
             "swap": (lambda: self.swap(belief), 1 if belief else few),
             "off": (lambda: self.off(belief), 1 if belief else few),
             "part_back": (lambda: self.part_back(belief), 1 if belief else few),
-            "keep_only": (lambda: self.keep_only(belief), 1 if len(belief) > 1 else 0.1),
+            "keep_only": (lambda: self.keep_only(belief), 1 if len(belief) > 1 else few / 3),
             "degree": (lambda: self.degree(belief), 1),
-            "it": (lambda: self.it(belief), 1 if self.focus else 0),
-            "back": (lambda: self.back(belief), 1 if self.gone else 0.1),
+            "it": (lambda: self.it(belief), 1 if self.focus and not conv.suggestion else 0),
+            "back": (lambda: self.back(belief), 1 if any(v not in belief for v in self.gone) else few / 3),
             "both_off": (lambda: self.both_off(belief), 1 if len(self.added) == 2 else 0),
             "contrary": (lambda: self.contrary(belief), 1 if conv.turns and not conv.suggestion else 0),
             "hands_off": (lambda: self.hands_off(belief), 1),
             "no_makeup_except": (lambda: self.no_makeup_except(belief), 1),
-            "no_mood": (lambda: self.no_mood(belief), 1 if {"sad", "angry"} & set(belief) else 0.2),
-            "clean_shaven": (lambda: self.simple("clean_shaven", (CHANGE, "<-beard>")), 1),
+            "no_mood": (lambda: self.no_mood(belief), 1 if {"sad", "angry"} & set(belief) else few),
+            "clean_shaven": (
+                lambda: self.simple("clean_shaven", (CHANGE, "<-beard>")),
+                1 if {"mustache", "goatee"} & set(belief) else few,
+            ),
             "full_beard": (lambda: self.simple("full_beard", (CHANGE, "<+mustache>", "<+goatee>")), 1),
-            "step": (lambda: self.step(conv), 1 if conv.undo_stack or conv.redo_stack else 0.17),
+            "step": (lambda: self.step(conv), 1 if conv.undo_stack or conv.redo_stack else few / 2),
             "talk": (lambda: self.talk(belief), 1),
         }
         name = self.rng.choices(list(moves), weights=[weight.get(k, 0) * f for k, (_, f) in moves.items()])[0]
@@ -643,41 +734,77 @@ class _Talker:
             mark[2:-1] for mark in said.marks if mark[1] == "-" and mark[2:-1] in SLOT_OF and mark[2:-1] in belief
         )
         self.gone = (*self.gone, *off)[-3:]
-        said.text = self.dress(said)
+        said.text = self.dress(said, conv)
         return said
 
-    def dress(self, said: Said) -> str:
-        """Openers, closers, and the noise of people's typing."""
+    def opener(self, said: Said, conv: Conversation) -> str:
+        """A few words before a turn that fit where it stands; "" when none do."""
+        last = conv.turns[-1].act if conv.turns else None
+        kinds: list[tuple[str, ...]] = [talk.NEUTRAL]
+        if not conv.turns:
+            kinds.append(talk.FIRST)
+        elif last is not None and last.type in (
+            "next",
+            "answer",
+        ):  # praise before something else would sound like a yes
+            kinds += [talk.PRAISING, talk.GOING_ON]
+        if len(said.text.split()) < 11:  # longer ones give a reason of their own
+            kinds.append(talk.REASONS)
+            if self.me == "me":
+                kinds.append(talk.OWN_REASONS)
+        return self.rng.choice(self.rng.choice(kinds))
+
+    def closer(self, said: Said) -> str:
+        """The text with a few words after it."""
         rng, text = self.rng, said.text
-        if said.behaviour not in (
+        kind = rng.random()
+        if kind < 0.2:
+            smiley = rng.choice(talk.SMILEYS)
+            return (
+                text.rstrip(".! ") + ("" if smiley.startswith("!") else " ") + smiley
+                if not text.endswith("?")
+                else f"{text} {smiley}"
+            )
+        asks = "?" in text or text.lower().startswith(("can ", "could ", "would ", "will "))
+        polite = kind < 0.6 or asks or len(text.split()) > 12 or said.behaviour not in ("request", "several", "degree")
+        if polite and re.search(r"(?i)please|pls|kindly|can you|could you|if ", text):
+            return text
+        words = rng.choice(talk.POLITE[:4] if asks else talk.POLITE) if polite else rng.choice(talk.CLOSERS)
+        end = "?" if asks and text.endswith("?") else ""
+        return text.rstrip(".!? ") + rng.choice((" ", ", ")) + words + end
+
+    def dress(self, said: Said, conv: Conversation) -> str:
+        """Openers, closers, and the noise of people's typing."""
+        rng = self.rng
+        alone = (
             "foreign",
             "smalltalk",
             "thanks",
             "praise",
+            "complaint",
             "yes",
             "no",
             "it_more",
             "it_less",
-            "test",
-        ):
+            "injection",
+            "mention",
+        )
+        if said.behaviour not in alone:
             if rng.random() < self.policy.opener:
-                opener = rng.choice(OPENERS)
-                text = f"{opener} {text if text.startswith(('I ', chr(73) + chr(39))) else text[:1].lower() + text[1:]}"
+                opener, text = self.opener(said, conv), said.text
+                keep = text.startswith(("I ", "I'")) or opener.endswith((".", "!", "?"))
+                said.text = f"{opener} {text if keep else text[:1].lower() + text[1:]}"
             if rng.random() < self.policy.closer:
-                closer = rng.choice(CLOSERS)
-                text = text.rstrip(".!? ") + ("" if closer.startswith("!") else rng.choice((" ", ", "))) + closer
+                said.text = self.closer(said)
+        text = said.text
         if rng.random() < 0.03:
-            text = (
-                text.replace("I want to", "I wanna")
-                .replace("please", "pls")
-                .replace("you", "u")
-                .replace("Give me", "gimme")
-            )
+            for formal, loose in (("I want to", "I wanna"), ("please", "pls"), ("you", "u"), ("Give me", "gimme")):
+                text = text.replace(formal, loose)
         said.plain = text
         if rng.random() < self.policy.lower:
             text = text.lower()
         if rng.random() < 0.3:
-            text = text.rstrip(".!?")
+            text = text.rstrip(".!?") or text
         if rng.random() < 0.06:
             text = text.replace(",", "")
         if rng.random() < 0.06:
@@ -783,7 +910,13 @@ def system_reply(
             head = fill(replies.RESET)
         elif not made and not removed:
             head = fill(replies.NOTHING)
-        elif degree and len(marks) == 3 and made and rng.random() < 0.6:
+        elif (
+            degree
+            and len(marks) == 3
+            and (degree[0] != "<less>" or marks[2].startswith("<="))
+            and made
+            and rng.random() < 0.6
+        ):
             head = fill(replies.DEGREE_LESS if degree[0] == "<less>" else replies.DEGREE_MORE)
         elif made and removed and rng.random() < 0.5 and len(made) + len(removed) < 4:
             head = fill(replies.BOTH)
@@ -859,6 +992,7 @@ def one_dialogue(
 ) -> Dialogue:
     """Simulate one dialogue about a face that shows ``present`` already."""
     talker = _Talker(rng, split, present, policy)
+    unfit = MASCULINE if talker.me in WOMEN or FEMININE & present else frozenset()
     length = rng.choices(list(policy.turns), weights=list(policy.turns.values()))[0]
     conv = Conversation()
     for _ in range(length):
@@ -871,7 +1005,7 @@ def one_dialogue(
         heard: Heard = hear_marks(conv, said.marks)
         after = conv.hear(said.text, heard)
         outcome = outcome_of(before, after.state.belief, said.marks, rng, policy.fail)
-        barred = present | after.declined | after.suggested
+        barred = present | after.declined | after.suggested | unfit
         act = choose_act(after.state.belief, barred, rng)
         if said.reply == "q_advice" and rng.random() < 0.8:
             options = suggestable(after.state.belief, barred)

@@ -284,16 +284,20 @@ class DialogueModel:
         suggestible: set[str],
         rng: random.Random,
     ) -> Spoken | None:
-        """The first true candidate among sampled ones, or None."""
+        """The first true candidate among sampled ones, before any that was said in this conversation already; or None."""
         row = self.codec.response_input(conv, heard, outcome)
+        said = {turn.system for turn in conv.turns}
+        again: Spoken | None = None
         for ids in self._sample(row, prefix, CANDIDATES, rng.getrandbits(48)):
             act = _read_act(ids)
             if act is None or (act.value is not None and act.value not in suggestible):
                 continue
             text = self.codec.text(ids)
             if ids[-1] == END and is_true(text, act, outcome, heard.state.belief, heard.ops):
-                return Spoken(text, act)
-        return None
+                if text not in said:
+                    return Spoken(text, act)
+                again = again or Spoken(text, act)
+        return again
 
     @torch.inference_mode()
     def _sample(self, row: list[int], prefix: list[int], count: int, seed: int) -> list[list[int]]:

@@ -38,7 +38,7 @@ SLOT_NAMES: dict[str, tuple[str, ...]] = {
     "hair color": ("the hair color", "the color of the hair"),
     "hairstyle": ("the hairstyle", "the haircut"),
     "beard": ("the beard", "the facial hair"),
-    "makeup": ("the makeup", "makeup"),
+    "makeup": ("the makeup", "the make-up"),
 }
 
 

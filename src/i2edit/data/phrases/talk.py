@@ -36,28 +36,45 @@ THINGS: tuple[str, ...] = (
 )  # fmt: skip
 
 # Fillers around any turn; they carry nothing and are not families.
-OPENERS: tuple[str, ...] = (
-    "Ok,", "Okay,", "Hmm,", "Hm,", "Great,", "Nice!", "Cool.", "Cool, now", "Wow,", "Looks good.", "Let me have a look. Emm,", "Thanks!",
-    "Thank you.", "Perfect.", "Alright,", "Well,", "So,", "Hey,", "Hi,", "Hello!", "Good.", "Great!", "I like it.", "I love it!", "Lovely.",
-    "Awesome.", "Not bad.", "Nice, but", "Good, but", "Oh,", "Let me think.", "Let me see.", "Now", "Right,", "Umm,", "Uh,", "Please,",
-    "Actually,", "Next thing:", "Beautiful!", "haha nice.", "lol ok,", "That's better.", "Yay!", "One more thing:", "Let's see...",
-    "I have a job interview tomorrow.", "My grandma will love this.", "This photo is from last summer.", "I look tired in this one.",
-    "My girlfriend took this photo.", "This is my sister.", "That's me on the left.", "I'm going to a costume party.", "It's almost Halloween.",
-    "I saw this in a movie.", "My hairdresser is on holiday.", "I've been looking at old pictures.", "You know what?", "Listen,", "Guess what,",
-    "So I was thinking,", "I was talking to my mom.", "My boss will see this.", "I want to surprise my wife.", "Good start.", "Fair enough,",
-    "I don't know,", "To be honest,", "Honestly,", "Yo,", "Hey there,", "Excuse me,", "Sorry,", "By the way,", "Oh and", "One last thing:",
-    "First,", "For starters,", "To begin with,", "Finally,", "Last but not least,", "That was fun.", "Nice work.", "I'm not sure but",
-    "Everyone tells me to try something new.", "We are making a poster.", "It's for my dating profile.", "I need this for LinkedIn.",
-    "Interesting.", "Perfect, now", "Amazing.", "This is for my profile picture.", "It's for a party.", "I'm bored with my look.",
-    "My friends will laugh.", "I've got a date tonight.", "For fun,", "Just for fun,", "I have an idea:", "And then", "Then", "Also,",
-    "If possible,", "Hey buddy,", "Sweet!", "Good job.", "I'm curious.",
+# Openers by where they fit: at the very beginning; as praise for what was just done; going on; anywhere; and those that give a
+# reason, about oneself or about anybody.
+FIRST = (
+    "Hi,", "Hello!", "Hey,", "Hey there,", "First,", "For starters,", "To begin with,", "Good morning!", "Hi there!", "Hello,",
 )  # fmt: skip
-CLOSERS: tuple[str, ...] = (
-    "please", "pls", "thanks", "thank you", "if you can", "if possible", "for a change", "and let me see", "I think that would look great",
-    "that would be fun", "for the fun of it", "and show me", "just to see how it looks", "would be awesome", "that'd be cool", "ok?",
-    "for my profile picture", "I think", "maybe", "this time", "now", "today", "that's what I want", "let's see", "and that's it", "!", "!!",
-    "don't you think?", "do it", "will you?", "right?", "I beg you", "quickly", "just for fun", "for Halloween", "for my wedding", "for the poster",
-    "if you don't mind", "if that's ok", "when you have a moment", "and nothing else", "that's all", "that's it", "what do you say?",
-    "my wife would love that", "I always wanted to try that", "let me know when it's done", "hehe", "lol", "haha", ":)", ";)",
-    "for now", "would you", "mate", "dude", "my friend", "in this photo", "in the picture", "on the photo", "as well", "too",
+PRAISING = (
+    "Great,", "Nice!", "Cool.", "Wow,", "Looks good.", "Thanks!", "Thank you.", "Perfect.", "Good.", "Great!", "Lovely.", "Awesome.", "Not bad.",
+    "Nice, but", "Good, but", "Beautiful!", "haha nice.", "That's better.", "Good start.", "That was fun.", "Nice work.", "Amazing.", "Sweet!",
+    "Good job.", "Interesting.", "Ha, funny.", "Looking good.", "That works.", "Not what I expected, but fine.",
 )  # fmt: skip
+GOING_ON = (
+    "Now", "Next thing:", "One more thing:", "Oh and", "One last thing:", "Finally,", "Last but not least,", "And then", "Then", "Also,",
+    "And", "Next,", "On top of that,", "While we're at it,",
+)  # fmt: skip
+NEUTRAL = (
+    "Hmm,", "Hm,", "Well,", "So,", "Oh,", "Let me think.", "Let me see.", "Umm,", "Uh,", "Actually,", "Let's see...", "You know what?", "Listen,",
+    "Guess what,", "So I was thinking,", "I don't know,", "To be honest,", "Honestly,", "Yo,", "Excuse me,", "By the way,", "I'm not sure but",
+    "For fun,", "Just for fun,", "I have an idea:", "If possible,", "Hey buddy,", "I'm curious.",
+)  # fmt: skip
+REASONS = (
+    "My grandma will love this.", "This photo is from last summer.", "It's almost Halloween.", "I saw this in a movie.",
+    "I've been looking at old pictures.", "I was talking to my mom.", "My boss will see this.", "We are making a poster.", "It's for a party.",
+    "My friends will laugh.", "It's for our family calendar.", "We have a bet going.",
+)  # fmt: skip
+OWN_REASONS = (
+    "I have a job interview tomorrow.", "I look tired in this one.", "My girlfriend took this photo.", "That's me on the left.",
+    "I'm going to a costume party.", "My hairdresser is on holiday.", "I want to surprise my wife.", "Everyone tells me to try something new.",
+    "It's for my dating profile.", "I need this for LinkedIn.", "This is for my profile picture.", "I'm bored with my look.",
+    "I've got a date tonight.",
+)  # fmt: skip
+# Closers: polite ones after anything, the rest only after a statement or an order.
+POLITE = ("please", "pls", "thanks", "thank you", "if you can", "if possible", "if you don't mind", "if that's ok")
+CLOSERS = (
+    "for a change", "and let me see", "I think that would look great", "that would be fun", "for the fun of it", "and show me",
+    "just to see how it looks", "that would be awesome", "that'd be cool", "ok?", "I think", "this time", "that's what I want", "let's see",
+    "don't you think?", "will you?", "right?", "I beg you", "just for fun", "for the poster", "when you have a moment", "what do you say?",
+    "my wife would love that", "I always wanted to try that", "let me know when it's done", "for now", "mate", "dude", "my friend",
+    "in this photo", "in the picture",
+)  # fmt: skip
+SMILEYS = ("!", "!!", "hehe", "lol", "haha", ":)", ";)")
+OPENERS = (*FIRST, *PRAISING, *GOING_ON, *NEUTRAL, *REASONS, *OWN_REASONS)
+ENDINGS = (*POLITE, *CLOSERS, *SMILEYS)

@@ -33,10 +33,10 @@ WORDING: dict[str, Wording] = {
         vpe="put an angry look on {my} face | change {my} expression to angry | set the expression to angry",
     ),
     "sad": _word(
-        n="sad face | sadness | sad look | sad expression | frown | pout | gloomy look",
+        n="sad face | sadness | sad look | sad expression | frown | gloomy look",
         np="a sad face | a sad look | a sad expression | a gloomy face | an unhappy look | a frown | a melancholic look | a tearful look | a sad frown",
-        adj="sad | unhappy | gloomy | sadder | miserable | melancholic | heartbroken | depressed | down | blue | sorrowful",
-        vps="look sad | frown | look unhappy | look gloomy | cry | look miserable | seem sad | look heartbroken | pout | look like crying",
+        adj="sad | unhappy | gloomy | sadder | miserable | melancholic | heartbroken | depressed | sorrowful",
+        vps="look sad | frown | look unhappy | look gloomy | cry | look miserable | seem sad | look heartbroken | look like crying",
         vpe="put a sad look on {my} face | change {my} expression to sad | set the expression to sad | turn {my} mouth corners down",
     ),
     "no smiling": _word(
@@ -98,14 +98,12 @@ WORDING: dict[str, Wording] = {
     "sideburns": _word(
         n="sideburns | mutton chops | side burns | sideburn | side whiskers | muttonchops | chops",
         np="sideburns | some sideburns | long sideburns | mutton chops | a pair of sideburns | thick sideburns | elvis sideburns | side burns | side whiskers",
-        adj="sideburned",
         vps="have sideburns | grow sideburns | wear sideburns | grow mutton chops | rock some sideburns",
         vpe="add sideburns to {my} face | put sideburns on {me} | let {my} sideburns grow | extend {my} sideburns | make {my} sideburns longer",
     ),
     "bangs": _word(
         n="bangs | fringe | a fringe | full fringe | hair bangs | curtain bangs | front bangs | fringes",
         np="bangs | a fringe | some bangs | full bangs | a full fringe | side-swept bangs | curtain bangs | thick bangs | a short fringe | a set of bangs",
-        adj="fringed",
         vps="have bangs | wear bangs | have a fringe | get bangs | wear a fringe",
         vpe="cut {my} hair into bangs | add bangs to {my} hair | put bangs on {me} | cut {me} a fringe | cover {my} forehead with bangs | cut {my} bangs | add a fringe to {my} hair | style {my} hair with bangs",
     ),
@@ -140,14 +138,12 @@ WORDING: dict[str, Wording] = {
     "lipstick": _word(
         n="lipstick | lip color | lip colour | red lips | red lipstick | lippy | lip gloss | lipsticks | pink lipstick",
         np="lipstick | some lipstick | red lipstick | a beautiful lip color | red lips | a nice lip colour | bright lipstick | pink lipstick | a lip color | bold lipstick | some lippy | lip gloss",
-        adj="lipsticked",
         vps="wear lipstick | have lipstick on | wear red lipstick | wear some lipstick | have red lips",
         vpe="put lipstick on {me} | paint {my} lips red | put some lipstick on | apply lipstick | color {my} lips | make {my} lips red | make {my} lips redder | put on some red lipstick | paint {my} lips | apply some lip color",
     ),
     "earrings": _word(
         n="earrings | ear rings | earring | hoops | studs | hoop earrings | ear studs | earings",
         np="earrings | some earrings | big earrings | hoop earrings | a pair of earrings | gold earrings | pearl earrings | nice earrings | hoops | silver earrings | ear rings | diamond studs",
-        adj="earringed",
         vps="wear earrings | have earrings | have earrings in | wear hoops | wear a pair of earrings",
         vpe="put earrings on {me} | add earrings to {my} ears | hang earrings on {my} ears | put some earrings in {my} ears | decorate {my} ears with earrings | pierce {my} ears",
     ),
