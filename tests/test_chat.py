@@ -45,31 +45,28 @@ def made_again(chat: Chat) -> Image.Image:
 # ------------------------------------------------------------------------------------------------ state → picture
 
 TEN = (
-    "smiling",
-    "lipstick",
-    "earrings",
-    "pale skin",
-    "big lips",
-    "rosy cheeks",
-    "goatee",
-    "mustache",
-    "bangs",
-    "wavy hair",
-)
+    "+smiling", "+angry", "+sad", "+no smiling", "+lipstick",
+    "+smiling", "+angry", "+goatee", "+sad", "-goatee, +bangs",
+)  # fmt: skip
 
 
 def test_undo_ten_deep_and_redo_restore_every_picture_bit_for_bit(new_chat: NewChat) -> None:
     chat = new_chat()
-    shown = [chat.image, *(chat.say(f"+{value}").image for value in TEN)]
+    states, shown = [chat.state], [chat.image]
+    for text in TEN:
+        reply = chat.say(text)
+        states.append(reply.state)
+        shown.append(reply.image)
     assert len({image.tobytes() for image in shown}) == 11  # each request changed the picture
     chat.forget_pictures()
     for depth in range(9, -1, -1):
         reply = chat.say("undo") if depth % 2 else chat.undo()  # in words or by a button
-        assert same(reply.image, shown[depth]) and len(reply.belief) == depth
+        assert reply.state == states[depth] and same(reply.image, shown[depth])
     assert same(chat.undo().image, chat.photo)  # nothing is left to undo
     chat.forget_pictures()
     for depth in (1, 2, 3):
-        assert same((chat.redo() if depth % 2 else chat.say("redo")).image, shown[depth])
+        reply = chat.redo() if depth % 2 else chat.say("redo")
+        assert reply.state == states[depth] and same(reply.image, shown[depth])
 
 
 def test_undo_brings_back_what_was_replaced_taken_away_or_weakened(new_chat: NewChat) -> None:
@@ -83,13 +80,13 @@ def test_undo_brings_back_what_was_replaced_taken_away_or_weakened(new_chat: New
 
 def test_the_same_state_by_two_conversations_is_the_identical_picture(new_chat: NewChat) -> None:
     one, other = new_chat(), new_chat()
-    one.say("+blond hair, +bangs, less +smiling")
-    one.say("-blond hair")
+    one.say("+bangs, less +smiling")
+    one.say("+pale skin")
     one.say("undo")
     other.event({"type": "set", "value": "smiling", "strength": 0.6})
-    other.say("+gray hair", seed=7)
+    other.say("+lipstick", seed=7)
     other.say("how nice", seed=8)
-    other.say("+blond hair")
+    other.say("-lipstick")
     other.say("+bangs")
     assert one.state == other.state and one.conversation != other.conversation
     one.forget_pictures()
@@ -293,7 +290,7 @@ def test_a_childs_face_gets_no_beard_and_no_makeup(child: NewChat, scripted: Any
     assert reply.text.startswith("This looks like a child to me, so I leave goatee and lipstick out. ")
     assert set(reply.outcome.failed) >= {"goatee", "lipstick"}
     told, present, blocked = scripted.told[-1]
-    assert not NOT_FOR_CHILDREN & {*told.made, *told.failed} and blocked == NOT_FOR_CHILDREN and present == chat.present
+    assert not NOT_FOR_CHILDREN & {*told.made, *told.failed} and blocked == NOT_FOR_CHILDREN and present >= chat.present
     other = child()
     assert same(reply.image, other.say("+smiling").image) and "child" not in other.say("+bangs").text
     assert same(other.say("reset, +heavy makeup").image, other.photo)

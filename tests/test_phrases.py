@@ -19,6 +19,7 @@ from i2edit.data.phrases import (
     content_words,
     families,
     family_id,
+    kept_splits,
     kin,
     make_splits,
     overlap,
@@ -99,8 +100,24 @@ def test_every_category_has_families_in_every_split() -> None:
 # ------------------------------------------------------------------------------------------------ the split
 
 
-def test_splits_json_is_what_make_splits_makes() -> None:
-    assert json.loads((FOLDER / "splits.json").read_text()) == make_splits()
+def test_splits_json_is_up_to_date_and_held_out_families_only_become_fewer() -> None:
+    held = json.loads((FOLDER / "splits.json").read_text())
+    assert kept_splits(held) == held
+    trained = next(
+        frame for frame in bank()["np"] if family_id("np", frame) not in set(held["test"] + held["validation"])
+    )
+    spoilt = {
+        **held,
+        "test": [*held["test"], family_id("np", trained)],
+    }  # a kin of training families, and one that is gone
+    spoilt["validation"] = [*held["validation"], "np-00000000"]
+    assert kept_splits(spoilt) == held
+
+
+def test_a_new_bank_is_split_by_kin() -> None:
+    held = make_splits()
+    assert set(held) == {"test", "validation"} and not set(held["test"]) & set(held["validation"])
+    assert 500 < len(held["test"]) < 1000 and 250 < len(held["validation"]) < 600
 
 
 def test_no_family_is_in_two_splits_and_none_is_lost(splits: dict[str, list[Pair]]) -> None:

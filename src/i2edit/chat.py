@@ -48,6 +48,8 @@ MESSAGE_LIMIT = 1000  # characters, as many as the dialogue model takes
 # Kindly declined on a child's face.
 NOT_FOR_CHILDREN = frozenset({"mustache", "goatee", "heavy makeup", "lipstick", "rosy cheeks", "big lips"})
 CHILD_LOGIT = 0.5
+# Done on any face when asked for, but not suggested for one that looks like a woman's.
+NOT_FOR_WOMEN = frozenset({"mustache", "goatee", "sideburns", "receding hairline"})
 REMEMBERED = 24  # pictures that a chat keeps, newest last,
 REMEMBERED_PIXELS = 100_000_000  # and all their pixels (400 MB); the newest stays whatever its size
 REMEMBERED_LAYERS = 6  # generated faces that a chat keeps (12 MB each)
@@ -229,6 +231,7 @@ class Chat:
         logits = self.editor.directions.logits(self.w_raw)
         self.present = self.editor.directions.present(self.w_raw)
         self.blocked = NOT_FOR_CHILDREN if logits["child"] > CHILD_LOGIT else frozenset()
+        self.unfit = self.present | (NOT_FOR_WOMEN if logits["male"] < 0 else frozenset())
 
     @property
     def state(self) -> EditState:
@@ -292,7 +295,7 @@ class Chat:
         outcome = self._outcome(before.state, after.state, picture)
         mark = time.perf_counter()
         declined, told = self._declined(outcome)
-        spoken = self.editor.dialogue.respond(after, heard, told, present=self.present, blocked=self.blocked, seed=seed)
+        spoken = self.editor.dialogue.respond(after, heard, told, present=self.unfit, blocked=self.blocked, seed=seed)
         text = f"{declined} {spoken.text}".strip()
         self.conversation = after.reply(spoken)
         spent = time.perf_counter()

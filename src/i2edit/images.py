@@ -43,9 +43,11 @@ if features.check("avif"):
     FORMATS.append("AVIF")
 
 # Memory: a decoded pixel takes Pillow 4 bytes; turning or colour-converting a picture needs a second copy for a moment.
-KEEP_PIXELS = 120_000_000  # photos up to here keep every pixel (108-megapixel phones); larger ones are made smaller
+# A conversation holds three to four copies of the photo beside 2 GB of networks: 50 megapixels make 3 GB in all.
+KEEP_PIXELS = 50_000_000  # photos up to here keep every pixel; larger ones are made smaller
 DECODE_PIXELS = 440_000_000  # most that is ever decoded at once, at up to 4 bytes a pixel: 1.8 GB
-ROW_DECODED = ("PNG", "TIFF", "BMP", "DIB", "PPM", "TGA", "PCX", "QOI")  # row by row; others keep copies of their own
+COPIED_PIXELS = 120_000_000  # the same for decoders that keep copies of their own
+ROW_DECODED = ("PNG", "TIFF", "BMP", "DIB", "PPM", "TGA", "PCX", "QOI")  # row by row
 JPEG_STORE_BYTES = 2_000_000_000  # progressive JPEGs are held whole, 2 bytes a coefficient, however small the result
 
 AI_EDITED = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
@@ -66,7 +68,7 @@ class Photo:
 def open_photo(path: str | Path) -> Photo:
     """The photo in a file: first frame, turned upright, on white where it was transparent, converted to 8-bit sRGB.
 
-    Photos of up to 120 megapixels keep every pixel; larger ones are made smaller while decoding.
+    Photos of up to 50 megapixels keep every pixel; larger ones are made smaller while decoding.
     Raises PhotoError: the file is missing, a folder, empty, unreadable, damaged, cut off, no picture, or far too large.
     """
     path = Path(path).expanduser()
@@ -170,7 +172,7 @@ def _decode(picture: Image.Image, path: Path, notes: list[str]) -> Image.Image:
             raise _too_large(path, size)
         picture.draft(None, (size[0] // factor, size[1] // factor))  # decoded 2, 4 or 8 times smaller
     decoded = picture.size[0] * picture.size[1]
-    if decoded > (DECODE_PIXELS if is_jpeg or picture.format in ROW_DECODED else KEEP_PIXELS):
+    if decoded > (DECODE_PIXELS if is_jpeg or picture.format in ROW_DECODED else COPIED_PIXELS):
         raise _too_large(path, size)
     try:
         with _own_rules():
@@ -414,8 +416,10 @@ def _encode(image: Image.Image, kind: str, xmp: bytes | None, quality: int) -> b
         image = white
     if image.mode not in ("L", "RGB", "RGBA"):
         image = image.convert("RGB")
-    bare = Image.new(image.mode, image.size)  # encoders also write what they find in image.info: here is nothing
-    bare.paste(image)
+    bare = image
+    if image.info:  # encoders also write what they find there
+        bare = Image.new(image.mode, image.size)
+        bare.paste(image)
     file = io.BytesIO()
     if kind == "PNG":
         chunks = PngImagePlugin.PngInfo()

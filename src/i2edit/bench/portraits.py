@@ -89,8 +89,10 @@ def run(photos: Path, out: Path, only: list[int] | None = None) -> dict[str, Any
     """Opens every portrait, makes every edit, writes the pairs. Returns what was measured."""
     from PIL import Image
 
+    from i2edit.beyond import REACH
     from i2edit.chat import Editor
     from i2edit.cli import frame
+    from i2edit.render import HAIR_COLOURS
 
     (out / "pairs").mkdir(parents=True, exist_ok=True)
     editor = Editor.load()
@@ -115,7 +117,10 @@ def run(photos: Path, out: Path, only: list[int] | None = None) -> dict[str, Any
             picture = chat.picture(EditState(Belief.of(*turn)))
             distances.append(round(picture.identity_distance, 4))
         after = np.asarray(picture.image)
-        low, high = chat.aligned.quad.min(0) - 2, chat.aligned.quad.max(0) + 2
+        quad = chat.aligned.quad
+        if HAIR_COLOURS & {value for turn in portrait.turns for value in turn}:  # the dye goes on beyond the crop
+            quad = quad.mean(0) + REACH * (quad - quad.mean(0))
+        low, high = quad.min(0) - 2, quad.max(0) + 2
         rows, columns = np.mgrid[: before.shape[0], : before.shape[1]]
         away = (columns < low[0]) | (columns > high[0]) | (rows < low[1]) | (rows > high[1])
         outside_equal = bool((before[away] == after[away]).all())

@@ -6,6 +6,7 @@ exactly, because they are computed by the same Conversation that the product use
 
 from __future__ import annotations
 
+import functools
 import random
 import re
 from collections.abc import Callable, Iterator
@@ -70,6 +71,13 @@ WOMEN = frozenset({"her", "the woman", "my mom", "the lady"})  # whom a dialogue
 MEN = frozenset({"him", "this guy", "the man", "my boyfriend"})
 FEMININE = frozenset({"lipstick", "heavy makeup"})  # on a face that shows these, a beard is not suggested
 MASCULINE = frozenset({"mustache", "goatee", "sideburns", "receding hairline"})
+OPEN_QUESTION = re.compile(
+    r"(?i)\bwhat (should|would|can|shall)|what's your|\bhow (do|should|would) (you|the)\b|which look|alone or|what shall"
+)
+SUGGESTED = re.compile(
+    r"(?i)\b(that|idea|it sounds|sounds|try|suggestion|offer)\b"
+)  # answers a proposal, not a question
+REASON = re.compile(r"(?i)\b(since|because|it's for|wedding|poster|party|interview|theatre|tonight|tomorrow|so that)\b")
 # Nouns of which there can be a bit.
 MASS = re.compile(
     r"blush|make-?up|lipstick|lippy|glam|rouge|gloss|gr[ae]y|silver|bl[ao]nd|sadness|anger|paleness|pallor|curl$|volume"
@@ -139,6 +147,15 @@ class Said:
     plain: str = ""  # the text before the noise of typing
 
 
+@functools.cache
+def _about(frame: str) -> tuple[str, bool, bool, bool]:
+    """Of a frame: its prefix ("self", "other" or ""), and whether it speaks of a woman, of a man, of the speaker alone."""
+    prefix, colon, _rest = frame.partition(": ")
+    whose = prefix if colon and prefix in ("self", "other") else ""
+    words = set(re.findall(r"[a-z']+", re.sub(r"\{\w+\}", " ", frame.lower())))
+    return whose, bool(words & HERS), bool(words & HIS), bool(words & OWN) and "{m" not in frame
+
+
 @dataclass
 class _Talker:
     """The simulated person (and the random choices of one dialogue)."""
@@ -150,6 +167,9 @@ class _Talker:
     me: str = "me"
     my: str = "my"
     pool: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    fitting: dict[str, list[str]] = field(default_factory=dict)  # of the pool, what fits the person
+    reasoned: bool = False  # a reason was given in this dialogue
+    refused: frozenset[str] = frozenset()  # slots that the person did not want changed when asked
     added: tuple[str, ...] = ()  # what the latest turn added, for "take both off"
     gone: tuple[str, ...] = ()  # values that were taken off, for "bring the bangs back"
     focus: str | None = None  # the value that "it" would mean now
@@ -168,17 +188,18 @@ class _Talker:
 
     def frame(self, category: str) -> tuple[str, str]:
         """A frame of this split (fitting the subject) and its family id."""
-        for _ in range(30):
-            frame = self.rng.choice(self.pool[category])
-            who, _, rest = frame.partition(": ") if frame.startswith(("self: ", "other: ")) else ("", "", frame)
-            if (not who or (who == "self") == (self.me == "me")) and self.fits(rest):
-                break
-        return rest, family_id(category, frame)
+        pool = self.fitting.get(category)
+        if pool is None:
+            pool = [frame for frame in self.pool[category] if self.fits(frame)] or list(self.pool[category])
+            self.fitting[category] = pool
+        frame = self.rng.choice(pool)
+        return re.sub(r"^(self|other): ", "", frame), family_id(category, frame)
 
     def fits(self, frame: str) -> bool:
         """Whether a sentence is about the person that this dialogue is about."""
-        words = set(re.findall(r"[a-z']+", frame.lower()))
-        hers, his, own = bool(words & HERS), bool(words & HIS), bool(words & OWN) and not words & {"{me}", "{my}"}
+        whose, hers, his, own = _about(frame)
+        if whose:
+            return (whose == "self") == (self.me == "me")
         if self.me == "me":
             return not hers and not his
         if self.me in WOMEN:
@@ -220,6 +241,8 @@ class _Talker:
             "vps": ("{vps}", "make {me} {vps}", "let {me} {vps}"),
             "vpe": ("{vpe}",),
         }[kind]
+        if self.me != "me":  # "I want black hair" would be about the speaker
+            frames = tuple(frame for frame in frames if not frame.startswith("I"))
         word = self.word(value, kind)
         degree: Marks = ()
         text = self.fill(self.rng.choice(frames), **{kind: word})
@@ -273,6 +296,9 @@ class _Talker:
         text = clauses[0]
         for index, clause in enumerate(clauses[1:], 1):
             last = index == len(clauses) - 1
+            if text.endswith((".", "!", "?")):  # a whole sentence stands for itself
+                text += rng.choice((" And ", " Also, ", " Also ", " Plus ", " And also ")) + clause
+                continue
             text += rng.choice(
                 (
                     " and ",
@@ -356,7 +382,9 @@ class _Talker:
         family = "several"
         if rng.random() < 0.55:  # the first clause in a full frame of this split
             framed = self.request(belief, values[0])
-            pairs[0] = (framed.text.rstrip(".!? "), framed.marks[1:])
+            whole = framed.family.startswith("say ")
+            ends = framed.text if framed.text.endswith((".", "!", "?")) else f"{framed.text}."
+            pairs[0] = (ends if whole else framed.text.rstrip(".!? "), framed.marks[1:])
             family = framed.family
         have = [v for v in belief if v != "smiling" and not EXCLUDES[v] & set(values) and v not in values]
         if have and rng.random() < 0.12:
@@ -383,7 +411,6 @@ class _Talker:
                 " and ",
                 " and ",
                 " plus ",
-                ", ",
                 " & ",
                 ", and ",
                 " and also ",
@@ -669,9 +696,12 @@ class _Talker:
                     return self.simple("no_alt", (CHANGE, f"<+{other}>"), b=self.word(other, "np"))
             return None
         if act.slot is not None:
+            if OPEN_QUESTION.search(conv.turns[-1].system or ""):  # not one that yes or no answers
+                return self.request(belief, self.value(belief, among=SLOTS[act.slot])) if kind < 0.55 else None
             if kind < 0.09:
                 return self.bare("yes", "yes_what")
             if kind < 0.20:
+                self.refused |= {act.slot}
                 return self.bare("no", "no_problem")
             other = self.value(belief, among=SLOTS[act.slot])
             if kind < 0.55:
@@ -684,7 +714,7 @@ class _Talker:
         """A plain yes or no to a question that suggested nothing."""
         for _ in range(40):
             said = self.simple(category, ("<none>",), reply)
-            if PLAIN_ANSWER.match(said.text) and len(said.text.split()) <= 3:
+            if PLAIN_ANSWER.match(said.text) and len(said.text.split()) <= 7 and not SUGGESTED.search(said.text):
                 break
         return said
 
@@ -740,7 +770,12 @@ class _Talker:
     def opener(self, said: Said, conv: Conversation) -> str:
         """A few words before a turn that fit where it stands; "" when none do."""
         last = conv.turns[-1].act if conv.turns else None
-        kinds: list[tuple[str, ...]] = [talk.NEUTRAL]
+        short = len(said.text.split()) < 11
+        kinds: list[tuple[str, ...]] = [talk.NEUTRAL] if short else [("Hm,", "Hmm,", "Well,", "Oh,")]
+        if re.match(
+            r"(?i)(so|um+|uh|well|hm+|listen|oh|ok|okay|hey|hi|hello|yo|lol|and|now|also|then|next)\b", said.text
+        ):
+            return ""
         if not conv.turns:
             kinds.append(talk.FIRST)
         elif last is not None and last.type in (
@@ -790,13 +825,18 @@ class _Talker:
             "mention",
         )
         if said.behaviour not in alone:
-            if rng.random() < self.policy.opener:
-                opener, text = self.opener(said, conv), said.text
+            answers = said.behaviour in ("yes_value", "yes_and", "yes_less", "no_alt")
+            opener = self.opener(said, conv) if rng.random() < self.policy.opener and not answers else ""
+            if opener:
+                text = said.text
                 keep = text.startswith(("I ", "I'")) or opener.endswith((".", "!", "?"))
                 said.text = f"{opener} {text if keep else text[:1].lower() + text[1:]}"
             if rng.random() < self.policy.closer:
                 said.text = self.closer(said)
         text = said.text
+        self.reasoned = (
+            self.reasoned or bool(REASON.search(text)) or text.startswith((*talk.REASONS, *talk.OWN_REASONS))
+        )
         if rng.random() < 0.03:
             for formal, loose in (("I want to", "I wanna"), ("please", "pls"), ("you", "u"), ("Give me", "gimme")):
                 text = text.replace(formal, loose)
@@ -837,9 +877,9 @@ def typo(text: str, rng: random.Random) -> str:
 
 
 # The system's side ----------------------------------------------------------------------------------------------------
-def names(values: tuple[str, ...], rng: random.Random) -> str:
-    """Values as people read them: "the smile, lipstick and bangs"."""
-    words = [rng.choice(replies.NAMES[value]) for value in values]
+def names(values: tuple[str, ...], rng: random.Random, known: bool = False) -> str:
+    """Values as people read them: "the smile, lipstick and bangs"; ``known``: never "a smile"."""
+    words = [replies.NAMES[value][0] if known else rng.choice(replies.NAMES[value]) for value in values]
     return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1]
 
 
@@ -849,16 +889,20 @@ def suggestable(belief: Belief, barred: frozenset[str]) -> list[str]:
     return [value for value in VALUES if value not in taken and value not in barred and not value.startswith("no ")]
 
 
-def choose_act(belief: Belief, barred: frozenset[str], rng: random.Random) -> Act:
-    """The paper's policy after an edit: Next, Request a slot, or Suggest a value (shares 40, 27, 33 %)."""
+def choose_act(
+    belief: Belief, barred: frozenset[str], rng: random.Random, refused: frozenset[str] = frozenset()
+) -> Act:
+    """The paper's policy after an edit: Next, Request a slot that nothing is wanted of, or Suggest a value (shares 40, 27, 33 %).
+    ``refused``: slots that are not asked for again."""
     kind = rng.random()
     if kind < 0.33:
         options = suggestable(belief, barred)
         if options:
             return Act.suggest(rng.choice(options))
     if kind < 0.60:
-        empty = [slot for slot, values in SLOTS.items() if not set(values) & set(belief)] or list(SLOTS)
-        return Act("request", rng.choice(empty if rng.random() < 0.8 else list(SLOTS)))
+        empty = [slot for slot, values in SLOTS.items() if not set(values) & set(belief) and slot not in refused]
+        if empty:
+            return Act("request", rng.choice(empty))
     return Act("next")
 
 
@@ -894,7 +938,7 @@ def system_reply(
         text = rng.choice(lines)
         for key, values in (("{made}", made), ("{failed}", failed), ("{removed}", removed), ("{state}", belief.values)):
             if key in text:
-                text = text.replace(key, names(values, rng))
+                text = text.replace(key, names(values, rng, key in ("{removed}", "{failed}")))
         return text[:1].upper() + text[1:]
 
     end = tail(act, rng)
@@ -1006,7 +1050,7 @@ def one_dialogue(
         after = conv.hear(said.text, heard)
         outcome = outcome_of(before, after.state.belief, said.marks, rng, policy.fail)
         barred = present | after.declined | after.suggested | unfit
-        act = choose_act(after.state.belief, barred, rng)
+        act = choose_act(after.state.belief, barred, rng, talker.refused)
         if said.reply == "q_advice" and rng.random() < 0.8:
             options = suggestable(after.state.belief, barred)
             act = Act.suggest(rng.choice(options)) if options else act

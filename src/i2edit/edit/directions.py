@@ -53,7 +53,7 @@ class Kind:
 
 SHAPE, ALL, COLOUR = (0, 14), (0, NUM_SLOTS), (7, NUM_SLOTS)
 KINDS: dict[str, Kind] = {
-    "smiling": Kind(SHAPE, (MOUTH,), 1.2, 3.0),
+    "smiling": Kind(SHAPE, (MOUTH,), 1.0, 2.6),
     "angry": Kind(SHAPE, (MOUTH, BROWS, EYES), 0.9),
     "sad": Kind(SHAPE, (MOUTH, BROWS, EYES), 1.4),
     "no smiling": Kind(SHAPE, (MOUTH,), 0.6),
@@ -65,7 +65,7 @@ KINDS: dict[str, Kind] = {
     "wavy hair": Kind(SHAPE, quantile=1.2, least=2.5),
     "receding hairline": Kind(SHAPE, quantile=1.2, least=3.0),
     "sideburns": Kind((0, 18), quantile=1.5, least=4.0, releases=("male",)),
-    "bangs": Kind(SHAPE, quantile=1.2, least=3.0),
+    "bangs": Kind(SHAPE, quantile=1.0, least=2.7),
     "mustache": Kind((0, 18), quantile=1.5, least=4.0, releases=("male",)),
     "goatee": Kind((0, 18), quantile=1.5, least=4.0, releases=("male",)),
     "no makeup": Kind((4, NUM_SLOTS), quantile=0.5),
@@ -111,9 +111,10 @@ class Settings:
     confounder: float = 0.8
     released: float = 0.08
     kept: float = 2.0  # an attribute that was asked for in the layer below
-    person: float = 400.0  # per squared unit of the face descriptor (0.6 = somebody else)
+    person: float = 600.0  # per squared unit of the face descriptor (0.6 = somebody else)
     leave: float = 0.7  # how far the other hair colours go towards the faces that do not have them
     dye: float = 0.1  # of all that is held, for a hair colour: of that picture only the hair is seen
+    beard: float = 0.4  # the same for a beard
     longest: float = 14.0  # standard deviations of w (Mahalanobis); longer steps are shortened
 
 
@@ -187,7 +188,9 @@ class Directions:
         held_points = [point for point in range(68) if point not in moved]
         rows = self._landmarks[held_points].flatten(0, 1)
         hessian += self.settings.landmark * rows.T @ rows
-        seen = self.settings.dye if all(value in HAIR_COLOURS for value in values) else 1.0
+        seen = max(
+            self.settings.dye if v in HAIR_COLOURS else self.settings.beard if v in BEARD else 1.0 for v in values
+        )
         hessian += seen * self.settings.person * self._person.T @ self._person
         released = {name for value in values for name in KINDS[value].releases}
         related = {other for value in values for group in TOGETHER if value in group for other in group}

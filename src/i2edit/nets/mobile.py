@@ -21,10 +21,12 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 NUM_SLOTS = 23
 W_DIM = 512
 LAYERS = 7
+RECOMPUTED_FROM = 3  # layers (64² and larger) that are drawn again on the way back: kept, they would take a gigabyte
 # Which slot of w drives which modulation. Slots 3, 6, … 18 belong to image heads that the published file does not
 # have, 22 to nothing: they exist so that the indices are those of the original network (its wsize() is 23).
 SLOTS: dict[str, int] = {"conv1": 0, "to_img": 21} | {
@@ -159,7 +161,11 @@ class Synthesis(nn.Module):
         x = self.constant * styles[0][:, :, None, None]
         x = F.leaky_relu(self.conv1(x) + self.conv1_noise, 0.2)
         for i, layer in enumerate(self.layers[:layers]):
-            x = layer(x, *styles[3 * i + 1 : 3 * i + 4])
+            part = styles[3 * i + 1 : 3 * i + 4]
+            if i >= RECOMPUTED_FROM and x.requires_grad:
+                x = checkpoint(layer, x, *part, use_reentrant=False)
+            else:
+                x = layer(x, *part)
         return x
 
     def features(self, w: Tensor, layers: int) -> Tensor:

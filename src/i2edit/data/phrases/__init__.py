@@ -9,7 +9,7 @@ replies.py (what the system says).
 A family is one frame or one whole sentence. Its content words are those that carry meaning: neither function words nor the
 words by which an attribute is called. Families whose content words overlap by more than 0.6 (shared words over all words of
 the two) are of one kin and always in the same split, so a test family is new in its words, not only in its order of words.
-``python -m i2edit.data.phrases`` writes splits.json anew after the bank has changed.
+``python -m i2edit.data.phrases`` brings splits.json up to date after the bank has changed (``--fresh``: splits it anew).
 """
 
 from __future__ import annotations
@@ -210,8 +210,21 @@ def kin(frames: Iterable[tuple[str, str]]) -> list[list[tuple[str, str]]]:
     return list(groups.values())
 
 
+def kept_splits(old: dict[str, list[str]]) -> dict[str, list[str]]:
+    """The held-out families of ``old`` that are still in the bank and have no kin outside their split. What a model may have learned
+    from is never held out afterwards, so held-out families only become fewer."""
+    of = {name: split for split, names in old.items() for name in names}
+    held: dict[str, list[str]] = {split: [] for split in old}
+    for group in kin((category, frame) for category, frames in bank().items() for frame in frames):
+        names = [family_id(*pair) for pair in group]
+        splits = {of.get(name) for name in names}
+        if len(splits) == 1 and None not in splits:
+            held[str(splits.pop())] += names
+    return {split: sorted(names) for split, names in held.items()}
+
+
 def make_splits() -> dict[str, list[str]]:
-    """The held-out families by kin and a seeded hash: in every category its share, at least two a split where there are
+    """The held-out families of a new bank by kin and a seeded hash: in every category its share, at least two a split where there are
     kins enough; never a kin without content words or one that holds over a third of a category."""
     everything = bank()
     groups = kin((category, frame) for category, frames in everything.items() for frame in frames)
@@ -242,4 +255,15 @@ def make_splits() -> dict[str, list[str]]:
     return {split: sorted(names) for split, names in held.items()}
 
 
-__all__ = ["SPLITS", "WORDING", "bank", "content_words", "families", "family_id", "kin", "make_splits", "overlap"]
+__all__ = [
+    "SPLITS",
+    "WORDING",
+    "bank",
+    "content_words",
+    "families",
+    "family_id",
+    "kept_splits",
+    "kin",
+    "make_splits",
+    "overlap",
+]

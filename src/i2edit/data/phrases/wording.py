@@ -49,7 +49,7 @@ WORDING: dict[str, Wording] = {
     "brown hair": _word(
         n="brown hair | brunette hair | chestnut hair | brown | brunette | brown hair color | brunette look | chestnut color | chocolate brown hair | chestnut",
         np="brown hair | brunette hair | chestnut hair | chestnut brown hair | chocolate brown hair | a brown hair color | some brown hair | hazelnut brown hair",
-        adj="brunette | brown-haired | a brunette | chestnut haired",
+        adj="brunette | brown-haired | chestnut haired",
         vps="have brown hair | be a brunette | go brunette | go brown | become a brunette | turn brunette",
         vpe="dye {my} hair brown | color {my} hair brown | make {my} hair brown | turn {my} hair brown | paint {my} hair chestnut | change {my} hair to brown | make {my} hair chestnut | switch {my} hair color to brown | tint {my} hair brown | set the hair color to brown | change the hair color to brunette",
     ),
@@ -89,7 +89,7 @@ WORDING: dict[str, Wording] = {
         vpe="curl {my} hair | make {my} hair wavy | make {my} hair curly | put waves in {my} hair | give {my} hair some curls | perm {my} hair | turn {my} hair wavy | add waves to {my} hair | add curls to {my} hair | make the hair curlier | style {my} hair in waves",
     ),
     "receding hairline": _word(
-        n="receding hairline | high forehead | receding hair | balding look | higher hairline | thinning hairline | widow's peak",
+        n="receding hairline | high forehead | receding hair | balding look | higher hairline | thinning hairline",
         np="a receding hairline | a higher hairline | a high forehead | receding hair | a balding forehead | a thinning hairline | a receding hair line",
         adj="balding | bald in front | thin on top",
         vps="have a receding hairline | go bald at the front | be balding",
