@@ -255,6 +255,19 @@ def test_photo_is_not_touched() -> None:
     assert photo.tobytes() == before
 
 
+def test_a_large_face_is_pasted_in_bands(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pasted at once, a face that fills 100 megapixels took 9 GB."""
+    photo = texture(1600, 1600)
+    aligned = align(photo, made_up((800, 700), 330, 4))
+    pixels = np.array(aligned.crop)
+    pixels[300:700, 250:770] = 255 - pixels[300:700, 250:770]
+    for base in (None, aligned.crop):
+        at_once = paste(photo, Image.fromarray(pixels), FULL, aligned, base)
+        with monkeypatch.context() as patch:
+            patch.setattr("i2edit.align.BAND_PIXELS", 100_000)
+            assert np.array_equal(paste(photo, Image.fromarray(pixels), FULL, aligned, base), at_once)
+
+
 # ---- by difference
 
 

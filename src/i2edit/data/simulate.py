@@ -66,7 +66,7 @@ HIS = frozenset(
         "fellow",
     ]
 )
-OWN = frozenset({"my", "me", "mine", "myself", "i'm", "i've"})
+OWN = frozenset({"i", "my", "me", "mine", "myself", "i'm", "i've"})
 WOMEN = frozenset({"her", "the woman", "my mom", "the lady"})  # whom a dialogue may be about (wording.SUBJECTS)
 MEN = frozenset({"him", "this guy", "the man", "my boyfriend"})
 FEMININE = frozenset({"lipstick", "heavy makeup"})  # on a face that shows these, a beard is not suggested
@@ -129,7 +129,7 @@ BENCHMARK = Policy(
         "back": 1, "both_off": 1, "contrary": 1.5, "hands_off": 3, "no_makeup_except": 1, "no_mood": 0.6, "clean_shaven": 0.4,
         "full_beard": 1, "step": 3.5, "talk": 7,
     },
-    event=0.0, fail=0.04, again=0.0, vain=0.0, opener=0.6, closer=0.4, lower=0.3, typo=0.08, say=160.0,
+    event=0.0, fail=0.04, again=0.0, vain=0.0, opener=0.75, closer=0.55, lower=0.3, typo=0.08, say=160.0,
 )  # fmt: skip
 """What people do in the released dataset: tuned once so that its counts are those of the paper's Table 2."""
 
@@ -153,6 +153,7 @@ def _about(frame: str) -> tuple[str, bool, bool, bool]:
     prefix, colon, _rest = frame.partition(": ")
     whose = prefix if colon and prefix in ("self", "other") else ""
     words = set(re.findall(r"[a-z']+", re.sub(r"\{\w+\}", " ", frame.lower())))
+    words |= {word.removesuffix("'s") for word in words}
     return whose, bool(words & HERS), bool(words & HIS), bool(words & OWN) and "{m" not in frame
 
 
@@ -509,9 +510,10 @@ class _Talker:
                 continue
             word = self.word(value, kind)
             part = re.search(
-                r"(bit|hint|touch|dash|pinch|drop|lot|tad|trace|little|more|much) (of )?(the )?\{n\}", frame
+                r"(?i)(smidge|smidgen|bit|hint|touch|dash|pinch|drop|lot|tad|trace|little|more|much) (of )?(the )?\{n\}",
+                frame,
             )
-            one = re.search(r"\b(a|an) (\w+ )?\{n\}", frame)  # "a slight …" wants one thing
+            one = re.search(r"(?i)\b(a|an) (\w+ )?\{n\}", frame)  # "a slight …" wants one thing
             if one and (word.endswith("s") or "hair" in word or MASS.search(word)):
                 continue
             if kind != "n" or not part or MASS.search(word) or value in belief:
@@ -631,10 +633,14 @@ class _Talker:
             "q_advice": 5, "q_other": 5, "can_you_value": 5, "either_or": 6, "thanks": 6, "praise": 8, "complaint": 6, "smalltalk": 9,
             "keep_it": 5, "mention": 8, "vague": 12, "u_beard": 6, "u_dark": 5, "u_color": 8, "u_wish": 12, "u_thing": 12, "foreign": 9, "injection": 3,
         }  # fmt: skip
+        if not belief and not self.policy.vain:  # nothing was done yet that one could speak of
+            groups |= dict.fromkeys(("keep_it", "praise", "complaint", "thanks"), 0)
         group = rng.choices(list(groups), weights=list(groups.values()))[0]
         if group == "either_or":
             return self.either_or(belief)
         value = self.value(belief, inside=0.6)
+        if group == "keep_it" and belief:
+            value = rng.choice(list(belief))
         if group == "mention":  # "my sister has …": not said of a look on a face
             value = self.value(
                 belief, among=tuple(v for v in VALUES if SLOT_OF[v] != "expression" and not v.startswith("no "))
@@ -690,8 +696,8 @@ class _Talker:
             if kind < 0.50:
                 return self.simple("no", ("<none>",), "no_problem")
             if kind < 0.64:
-                same = [v for v in SLOTS[SLOT_OF[value]] if v != value and not v.startswith("no ")]
-                other = rng.choice(same) if rng.random() < 0.5 else self.value(belief)
+                same = [v for v in SLOTS[SLOT_OF[value]] if v != value and v not in belief and not v.startswith("no ")]
+                other = rng.choice(same) if same and rng.random() < 0.5 else self.value(belief)
                 if other != value and not other.startswith("no "):
                     return self.simple("no_alt", (CHANGE, f"<+{other}>"), b=self.word(other, "np"))
             return None
@@ -919,6 +925,11 @@ def tail(act: Act, rng: random.Random) -> str:
     return text[:1].upper() + text[1:]
 
 
+def _swapped(made: tuple[str, ...], removed: tuple[str, ...]) -> bool:
+    """Whether what was made took the place of what was taken away."""
+    return all(SLOT_OF[m] == SLOT_OF[r] for m in made for r in removed)
+
+
 SINGULAR = frozenset(v for v, words in replies.NAMES.items() if words[-1].startswith(("a ", "an ")))
 
 
@@ -962,7 +973,7 @@ def system_reply(
             and rng.random() < 0.6
         ):
             head = fill(replies.DEGREE_LESS if degree[0] == "<less>" else replies.DEGREE_MORE)
-        elif made and removed and rng.random() < 0.5 and len(made) + len(removed) < 4:
+        elif made and removed and _swapped(made, removed) and rng.random() < 0.5 and len(made) + len(removed) < 4:
             head = fill(replies.BOTH)
         elif removed and not made and rng.random() < 0.7 and len(removed) < 4:
             head = fill(replies.REMOVED)
@@ -986,7 +997,10 @@ def system_reply(
             return f"{rng.choice(replies.PRAISE)} {end}", act
         return fill(replies.STATE_SOME if belief else replies.STATE_NONE), Act("answer")
     if said_reply == "q_advice":
-        return (end, act) if act.type == "suggest" else (rng.choice(replies.ANSWERS["q_can"]), Act("answer"))
+        head = "I can't judge that, but here's an idea."
+        return (
+            (f"{head} {end}", act) if act.type == "suggest" else (rng.choice(replies.ANSWERS["q_can"]), Act("answer"))
+        )
     if said_reply in replies.ANSWERS:
         return rng.choice(replies.ANSWERS[said_reply]), Act("answer")
     if said_reply in ("u_wish", "u_thing", "injection"):
@@ -1049,7 +1063,7 @@ def one_dialogue(
         heard: Heard = hear_marks(conv, said.marks)
         after = conv.hear(said.text, heard)
         outcome = outcome_of(before, after.state.belief, said.marks, rng, policy.fail)
-        barred = present | after.declined | after.suggested | unfit
+        barred = present | after.declined | after.suggested | unfit | frozenset(talker.gone)
         act = choose_act(after.state.belief, barred, rng, talker.refused)
         if said.reply == "q_advice" and rng.random() < 0.8:
             options = suggestable(after.state.belief, barred)

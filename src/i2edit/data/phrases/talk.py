@@ -46,8 +46,8 @@ PRAISING = (
     "Nice, but", "Good, but", "Beautiful!", "haha nice.", "That's better.", "Good start.", "That was fun.", "Nice work.", "Amazing.", "Sweet!",
     "Good job.", "Interesting.", "Ha, funny.", "Looking good.", "That works.", "Not what I expected, but fine.",
 )  # fmt: skip
-GOING_ON = (
-    "Now", "Next thing:", "One more thing:", "Oh and", "One last thing:", "Finally,", "Last but not least,", "And then", "Then", "Also,",
+GOING_ON = (  # the first three also early on
+    "Now", "Next thing:", "Also,", "One more thing:", "Oh and", "One last thing:", "Finally,", "Last but not least,", "And then", "Then",
     "And", "Next,", "On top of that,", "While we're at it,",
 )  # fmt: skip
 NEUTRAL = (

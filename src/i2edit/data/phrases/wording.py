@@ -58,7 +58,7 @@ WORDING: dict[str, Wording] = {
         np="blond hair | blonde hair | golden hair | platinum blonde hair | fair hair | some blond hair | golden blond hair | platinum hair | golden locks | a blond hair color",
         adj="blond | blonde | a blonde | blond-haired | fair-haired | blonder",
         vps="have blond hair | be a blonde | go blonde | become blond | turn blond | go platinum",
-        vpe="dye {my} hair blond | color {my} hair blonde | make {my} hair blond | turn {my} hair golden | bleach {my} hair | change {my} hair to blond | make {my} hair blonde | go platinum on {my} hair | bleach it blonde | set the hair color to blond | switch {my} hair color to blond | lighten {my} hair to blond",
+        vpe="dye {my} hair blond | color {my} hair blonde | make {my} hair blond | turn {my} hair golden | bleach {my} hair | change {my} hair to blond | make {my} hair blonde | go platinum on {my} hair | set the hair color to blond | switch {my} hair color to blond | lighten {my} hair to blond",
     ),
     "black hair": _word(
         n="black hair | raven hair | black | jet black hair | raven black hair | black hair color | jet black | raven | ebony hair",
