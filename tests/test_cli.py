@@ -259,7 +259,7 @@ def test_a_face_that_is_too_small_and_one_that_is_not_there(i2edit: I2Edit, quic
 
 @pytest.mark.weights
 def test_a_real_face_that_is_too_small(i2edit: I2Edit, quick: Editor) -> None:
-    small = Image.open(FOLDER / "demo" / "portrait.jpg")
+    small = open_photo(FOLDER / "demo" / "portrait.jpg").image
     small.thumbnail((130, 130))
     small.save("small.png")
     before = everything()
@@ -312,7 +312,7 @@ def test_400_megapixels_without_a_face(i2edit: I2Edit) -> None:
 @pytest.mark.weights
 def test_400_megapixels_with_a_face_take_less_than_3_gb(i2edit: I2Edit) -> None:
     """They took 3.9 GB, and 9.1 GB where the face filled the photo: pasted at once, kept for every turn."""
-    portrait = Image.open(FOLDER / "demo" / "portrait.jpg").convert("L")
+    portrait = open_photo(FOLDER / "demo" / "portrait.jpg").image.convert("L")
     portrait.resize((20_000, 20_000)).save("vast.png", compress_level=1)
     run = peak(
         "edit", "vast.png", "--say", "give me bangs", "--say", "a smile please", "--say", "blond hair", "as it is"

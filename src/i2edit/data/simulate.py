@@ -78,6 +78,11 @@ SUGGESTED = re.compile(
     r"(?i)\b(that|idea|it sounds|sounds|try|suggestion|offer)\b"
 )  # answers a proposal, not a question
 REASON = re.compile(r"(?i)\b(since|because|it's for|wedding|poster|party|interview|theatre|tonight|tomorrow|so that)\b")
+OPENED = re.compile(r"(?i)(so|um+|uh|well|hm+|listen|oh|ok|okay|hey|hi|hello|yo|lol|and|now|also|then|next)\b")
+# What the editor does that can be done more or less.
+GRADUAL = re.compile(
+    r"(make|thicken|plump|lighten|whiten|redden|raise|push|curl|enlarge|smile|frown|scowl|glare|blush|cheer up)\b"
+)
 # Nouns of which there can be a bit.
 MASS = re.compile(
     r"blush|make-?up|lipstick|lippy|glam|rouge|gloss|gr[ae]y|silver|bl[ao]nd|sadness|anger|paleness|pallor|curl$|volume"
@@ -272,7 +277,7 @@ class _Talker:
         if kind == "adj":
             how = rng.choice(("very", "really") if more else ("a bit", "slightly", "a little", "a little bit", "a tad"))
             return text.replace(word, f"{how} {word}"), ("<more>",) if more else ("<less>",)
-        if word.split()[0] in ("be", "have", "become", "look", "seem", "get"):
+        if not GRADUAL.match(word):
             return text, ()
         tail = rng.choice(
             ("more", "some more") if more else ("a bit", "a little", "slightly", "a tiny bit", "just a bit")
@@ -555,9 +560,11 @@ class _Talker:
 
     def contrary(self, belief: Belief) -> Said:
         """ "No, happy!": an answer to what was just done, not to a suggestion."""
-        last = self.focus
-        among = tuple(v for v in SLOTS[SLOT_OF[last]] if v != last) if last and self.rng.random() < 0.8 else VALUES
-        value = self.rng.choice([v for v in among if not v.startswith("no ")] or list(VALUES))
+        instead = EXCLUDES[self.focus] if self.focus else frozenset()
+        among = [v for v in VALUES if v in instead and v not in belief and not v.startswith("no ")]
+        if not among:
+            return self.request(belief)
+        value = self.rng.choice(among)
         kind = "adj" if WORDING[value]["adj"] and self.rng.random() < 0.3 else "np"
         return self.simple("no_alt", (CHANGE, f"<+{value}>"), b=self.word(value, kind))
 
@@ -570,7 +577,8 @@ class _Talker:
         """Don't touch this, just that."""
         part = self.rng.choice(list(PARTS))
         covered = {v for name in PARTS[part] for v in SLOTS.get(name, (name,))}
-        value = self.rng.choice([v for v in VALUES if v not in covered and not v.startswith("no ")])
+        free = [v for v in VALUES if v not in covered and not v.startswith("no ")]
+        value = self.rng.choice([v for v in free if v not in belief] or free)
         frame, family = self.frame("hands_off")
         return Said(self.fill(frame, part=part, b=self.word(value, "np")), (CHANGE, f"<+{value}>"), family, "hands_off")
 
@@ -678,6 +686,11 @@ class _Talker:
         act = conv.turns[-1].act if conv.turns else None
         if self.choices and rng.random() < 0.6:
             return self.picks(belief)
+        asked = conv.turns[-2].act if len(conv.turns) > 1 else None
+        if asked is not None and asked.slot and asked.type == "request" and conv.turns[-1].behaviour == "yes":
+            return self.request(
+                belief, self.value(belief, among=SLOTS[asked.slot])
+            )  # yes to a change of the hair: which?
         if act is None or act.type not in ("suggest", "request"):
             if rng.random() < 0.1 * self.policy.vain:
                 return self.bare("yes", "yes_what") if rng.random() < 0.5 else self.bare("no", "no_problem")
@@ -775,24 +788,28 @@ class _Talker:
 
     def opener(self, said: Said, conv: Conversation) -> str:
         """A few words before a turn that fit where it stands; "" when none do."""
-        last = conv.turns[-1].act if conv.turns else None
+        if re.match(OPENED, said.text):
+            return ""
         short = len(said.text.split()) < 11
         kinds: list[tuple[str, ...]] = [talk.NEUTRAL] if short else [("Hm,", "Hmm,", "Well,", "Oh,")]
-        if re.match(
-            r"(?i)(so|um+|uh|well|hm+|listen|oh|ok|okay|hey|hi|hello|yo|lol|and|now|also|then|next)\b", said.text
-        ):
-            return ""
-        if not conv.turns:
+        wishes = said.behaviour in ("request", "several", "correct", "hands_off", "degree")
+        adds = wishes and not any(mark.startswith("<=") for mark in said.marks)
+        last = conv.turns[-1] if conv.turns else None
+        done = (last.outcome or {}) if last is not None else {}
+        if last is None:
             kinds.append(talk.FIRST)
-        elif last is not None and last.type in (
-            "next",
-            "answer",
-        ):  # praise before something else would sound like a yes
-            kinds += [talk.PRAISING, talk.GOING_ON]
-        if len(said.text.split()) < 11:  # longer ones give a reason of their own
-            kinds.append(talk.REASONS)
-            if self.me == "me":
-                kinds.append(talk.OWN_REASONS)
+        elif adds and done.get("made") and not done.get("failed") and last.act is not None and last.act.type == "next":
+            # Praise before another wish; after a suggestion it would sound like a yes.
+            kinds += [talk.PRAISING, talk.GOING_ON if len(conv.turns) > 2 else talk.GOING_ON[:3]]
+        named = set(re.findall(r"[a-z]+", said.text.lower())) & {
+            "he",
+            "him",
+            "his",
+            "she",
+            "her",
+        }  # of whom, after "my boss"?
+        if adds and short and not self.reasoned and not named and not REASON.search(said.text):
+            kinds += [talk.REASONS, talk.OWN_REASONS] if self.me == "me" else [talk.REASONS]
         return self.rng.choice(self.rng.choice(kinds))
 
     def closer(self, said: Said) -> str:
@@ -941,6 +958,7 @@ def system_reply(
     act: Act,
     rng: random.Random,
     choices: tuple[str, ...] = (),
+    before: Belief | None = None,
 ) -> tuple[str, Act]:
     """The reply and its (possibly changed) act, for a turn that called for ``said_reply``."""
     made, failed, removed = outcome.made, outcome.failed, outcome.removed
@@ -968,7 +986,7 @@ def system_reply(
         elif (
             degree
             and len(marks) == 3
-            and (degree[0] != "<less>" or marks[2].startswith("<="))
+            and marks[2][2:-1] in (before or ())
             and made
             and rng.random() < 0.6
         ):
@@ -1068,7 +1086,10 @@ def one_dialogue(
         if said.reply == "q_advice" and rng.random() < 0.8:
             options = suggestable(after.state.belief, barred)
             act = Act.suggest(rng.choice(options)) if options else act
-        text, act = fresh_reply(said, outcome, after, act, rng)
+        if talker.focus in outcome.failed:  # nobody speaks of "it" when it never appeared
+            talker.focus = None
+        talker.added = tuple(value for value in talker.added if value not in outcome.failed)
+        text, act = fresh_reply(said, outcome, before, after, act, rng)
         after = after.reply(Spoken(text, act))
         last = replace(after.turns[-1], family=said.family, behaviour=said.behaviour, outcome=outcome.to_json() or None)
         conv = replace(after, turns=(*after.turns[:-1], last))
@@ -1076,13 +1097,19 @@ def one_dialogue(
 
 
 def fresh_reply(
-    said: Said, outcome: Outcome, after: Conversation, act: Act, rng: random.Random, tries: int = 6
+    said: Said,
+    outcome: Outcome,
+    before: Belief,
+    after: Conversation,
+    act: Act,
+    rng: random.Random,
+    tries: int = 6,
 ) -> tuple[str, Act]:
     """Of a few replies, the one whose words were used least in this dialogue: people do not repeat themselves."""
     used = {word for turn in after.turns if turn.system for word in turn.system.lower().split()}
     best: tuple[float, str, Act] | None = None
     for _ in range(tries if used else 1):
-        text, done = system_reply(said.reply, said.marks, outcome, after.state.belief, act, rng, said.choices)
+        text, done = system_reply(said.reply, said.marks, outcome, after.state.belief, act, rng, said.choices, before)
         words = text.lower().split()
         stale = sum(word in used for word in words) / len(words) + 0.02 * len(words)  # and shorter ones first
         if best is None or stale < best[0]:
