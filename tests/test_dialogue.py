@@ -329,7 +329,7 @@ def talk(model: Any, *texts: str, conv: Conversation | None = None) -> Conversat
 
 
 def test_size_of_the_shipped_weights() -> None:
-    assert (SHIPPED / "model.safetensors").stat().st_size < 16e6
+    assert (SHIPPED / "model.safetensors").stat().st_size < 30e6
     assert (SHIPPED / "README.md").read_text().count("joint accuracy")
 
 
