@@ -23,6 +23,7 @@ from i2edit.render import border, smoothstep
 REACH = 1.75  # side of the part of the photo that is looked at, in sides of the crop
 WIDE = int(GRID * REACH)
 MARGIN = (WIDE - GRID) // 2
+COARSE = 4  # pixels of the wide view at a time when hair is followed
 SURE = 0.6  # from this share of hair on, a pixel of the crop teaches what hair looks like
 
 
@@ -105,15 +106,12 @@ def _likeness(view: Tensor, share: Tensor, taught: Tensor) -> Tensor:
 
 def _connected(share: Tensor, likeness: Tensor, inside: Tensor) -> Tensor:
     """What looks like hair and can be reached from the crop's hair over pixels that look like hair."""
-    found = share * inside
     open_ = torch.maximum(likeness * (1 - inside), share * inside)
-    for _ in range(2 * MARGIN):
-        grown = torch.minimum(F.max_pool2d(found[None, None], 3, 1, 1)[0, 0], open_)
-        grown = torch.maximum(found, grown)
-        if torch.equal(grown, found):
-            break
-        found = grown
-    return found
+    coarse, found = (F.avg_pool2d(x[None, None], COARSE) for x in (open_, share * inside))
+    for _ in range(2 * MARGIN // COARSE):
+        found = torch.maximum(found, torch.minimum(F.max_pool2d(found, 3, 1, 1), coarse))
+    reached = F.interpolate(found, size=share.shape, mode="bilinear", align_corners=False)[0, 0]
+    return torch.minimum(open_, smoothstep(reached, 0.1, 0.4))
 
 
 def _rim(width: int = 24) -> Tensor:

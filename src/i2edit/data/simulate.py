@@ -983,13 +983,7 @@ def system_reply(
             head = fill(replies.RESET)
         elif not made and not removed:
             head = fill(replies.NOTHING)
-        elif (
-            degree
-            and len(marks) == 3
-            and marks[2][2:-1] in (before or ())
-            and made
-            and rng.random() < 0.6
-        ):
+        elif degree and len(marks) == 3 and marks[2][2:-1] in (before or ()) and made and rng.random() < 0.6:
             head = fill(replies.DEGREE_LESS if degree[0] == "<less>" else replies.DEGREE_MORE)
         elif made and removed and _swapped(made, removed) and rng.random() < 0.5 and len(made) + len(removed) < 4:
             head = fill(replies.BOTH)
