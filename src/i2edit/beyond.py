@@ -23,6 +23,7 @@ from i2edit.render import border, smoothstep
 REACH = 1.75  # side of the part of the photo that is looked at, in sides of the crop
 WIDE = int(GRID * REACH)
 MARGIN = (WIDE - GRID) // 2
+MISTAKEN = 0.105  # share of the crop without hair that passes for hair: from here on nothing beyond is trusted
 COARSE = 4  # pixels of the wide view at a time when hair is followed
 SURE = 0.6  # from this share of hair on, a pixel of the crop teaches what hair looks like
 
@@ -87,7 +88,7 @@ def _gray(view: Tensor) -> Tensor:
 
 def _likeness(view: Tensor, share: Tensor, taught: Tensor) -> Tensor:
     """[WIDE, WIDE] in [0, 1]: how much each pixel looks like the crop's hair; least squares on colours, local colours, local
-    contrast and their squares."""
+    contrast and their squares. Nothing does when too much of the crop that is no hair would pass for it (dark hair, dark room)."""
     near = blur(view, 3.0)
     rough = blur((view - near).abs().mean(1, keepdim=True), 3.0)
     features = torch.cat([view, near, 4 * rough], 1)[0].flatten(1).T
@@ -101,7 +102,9 @@ def _likeness(view: Tensor, share: Tensor, taught: Tensor) -> Tensor:
     weighted = features * weight[:, None]
     gram = weighted.T @ features + 1e-4 * torch.eye(features.shape[1])
     answer = features @ torch.linalg.solve(gram, weighted.T @ goal)
-    return smoothstep(answer.reshape(share.shape), -0.1, 0.6)
+    found = smoothstep(answer.reshape(share.shape), -0.1, 0.6)
+    mistaken = float((found.flatten() * other).sum() / other.sum().clamp_min(1))
+    return found * min(1.0, max(0.0, (MISTAKEN - mistaken) / 0.02))
 
 
 def _connected(share: Tensor, likeness: Tensor, inside: Tensor) -> Tensor:
