@@ -113,6 +113,11 @@ def test_the_check_refuses_what_was_not_done() -> None:
     assert not is_true("Sorry, the bangs didn't work on this photo. Anything else?", Act("next"), made, belief)
     assert is_true("Done. How about earrings?", Act.suggest("earrings"), made, belief)
     assert not is_true("Done. How about lipstick?", Act.suggest("earrings"), made, belief)
+    gone = Outcome(removed=("angry",))
+    assert not is_true(
+        "I've turned your words into the angry look. Anything else?", Act("next"), gone, belief, ("undo",)
+    )
+    assert is_true("I took the angry look off again. Anything else?", Act("next"), gone, belief, ("undo",))
     for value in VALUES:
         assert all(mentions(name) == {value} for name in replies.NAMES[value])
 

@@ -33,6 +33,15 @@ _CLAIM = re.compile(
     r"i've removed|i took|is gone|gone:|i dropped|without [^.!?]* now|softer now|stronger now|toned it|turned it",
     re.IGNORECASE,
 )
+# Words of sentences that take something back (every line of bank/replies/removed.txt and both.txt has one).
+_REMOVAL = re.compile(
+    r"remov|\btook|\btaken|\boff\b|gone|without|drop|\bback\b|undid|undone|undo|revers|revert|withdr|eras|clear|\blost|\blose|no more|"
+    r"no longer|\baway|\bout\b|farewell|goodbye|instead|replac|rather than|made way|swap|traded|exchanged|switched|\bfrom\b|in place of|"
+    r"took over|room for|\bnot\b|former|strip|delet|lift|disappear|vanish|cancel|free of|rid of|retire|discard|wiped|history|minus|shed|"
+    r"departed|parted|peeled|\bcut|ended|rolled|restor|return|earlier|previous|before|subtract|scrapp|put aside|so long|unmade|leave|"
+    r"ditch|bye",
+    re.IGNORECASE,
+)
 _SENTENCE = re.compile(r"[^.!?]+[.!?]*")
 
 
@@ -82,6 +91,8 @@ def is_true(text: str, act: Act, outcome: Outcome, belief: Belief, ops: tuple[st
         return False
     admitted = False
     for sentence in _SENTENCE.findall(text):
+        if mentions(sentence) & (removed - made - {act.value}) and not _REMOVAL.search(sentence):
+            return False  # what was taken back must not be told as if it had been made
         named = mentions(sentence) - ({act.value} if act.value and sentence.rstrip().endswith("?") else set())
         for clause in (
             re.split(r",? but (?:sorry|unfortunately)|[:;]", sentence)

@@ -45,7 +45,7 @@ from i2edit.records import Act, Outcome
 MAX_STATE = 48  # ids of a state target at most (23 values and 5 slots would not fit into a consistent belief)
 MAX_REPLY = 56
 CANDIDATES = 4  # sampled replies checked in one batch
-TEMPERATURE, TOP_P = 0.8, 0.92
+TEMPERATURE, TOP_P = 0.6, 0.9
 
 
 @dataclass(frozen=True)
