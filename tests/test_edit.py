@@ -160,7 +160,9 @@ def test_several_values_reach_their_targets_together(
     logits = directions.logits(w)
     for value in values:
         target = directions.target(value, logits[label_of(value)], 1.0)
-        assert gain(directions, w, delta, value) == pytest.approx(target, rel=0.25), value
+        assert gain(directions, w, delta, value) == pytest.approx(target, rel=0.35), (
+            value
+        )  # what is held takes its share
 
 
 @pytest.mark.parametrize("value", VALUES)
