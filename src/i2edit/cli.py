@@ -5,13 +5,14 @@ Errors that a person can cause are one sentence on stderr and exit code 2.
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -429,8 +430,15 @@ def options(version: Annotated[bool, typer.Option("--version", help="Print the v
         raise typer.Exit
 
 
+def give_memory_back() -> None:
+    """glibc learns to keep freed blocks of up to 32 MB. From 14 MB on (parts of photos, not our tensors) they go back."""
+    with suppress(OSError, AttributeError):  # other systems
+        ctypes.CDLL("libc.so.6").mallopt(-3, 14_000_000)  # M_MMAP_THRESHOLD
+
+
 def main() -> None:
     """Entry point of the console script."""
+    give_memory_back()
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     try:
