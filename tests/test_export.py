@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from i2edit.data import export
+from i2edit.data import folders
 from i2edit.data.export import FORMATS, HF_FEATURES, PPTOD_SLOTS, export_hf, parse_pptod_belief, pptod_belief
 from i2edit.errors import DataError, OutputError
 from i2edit.ontology import SLOTS, Belief, BeliefSyntaxError
@@ -146,7 +146,7 @@ def test_a_full_disk_leaves_nothing(name: str, folder: Path, tmp_path: Path, mon
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(export.os, "replace", full)
+    monkeypatch.setattr(folders.os, "replace", full)
     for convert, source in ((there, folder), (back, tmp_path / "good")):
         with pytest.raises(OutputError, match="out cannot be written: No space left"):
             convert(source, tmp_path / "out")

@@ -1,6 +1,6 @@
 """Hair goes on beyond the face crop: its new colour is carried into the rest of the photo.
 
-    photo, aligned, hair [256, 256], crop before and after  →  the photo with the hair outside the crop dyed alike
+    photo, aligned, hair [256, 256]  →  Around, once;  Around, crop before and after  →  the hair outside dyed alike
 
 The crop that the generator sees ends in the middle of long hair and often of the crown. Outside, hair is what looks like the
 hair inside (colour and texture, by least squares on the crop's own pixels) and is connected with it; its colour follows the
@@ -8,6 +8,8 @@ affine map from the old to the new colours inside. Only hair colour is carried o
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -28,40 +30,51 @@ COARSE = 4  # pixels of the wide view at a time when hair is followed
 SURE = 0.6  # from this share of hair on, a pixel of the crop teaches what hair looks like
 
 
-def carry_on(
-    photo: Image.Image, edited: Image.Image, aligned: Aligned, hair: Tensor, before: Tensor, after: Tensor
-) -> Image.Image:
-    """`edited` (the photo with the crop pasted in) with the hair around the crop dyed too.
+@dataclass(frozen=True, eq=False)
+class Around:
+    """What lies around a crop, the same for every dye: the bigger square, and how much of a dye each of its pixels takes
+    [n, n] in [0, 1] (None: no hair was found there)."""
 
-    hair [GRID, GRID] in [0, 1]: where the crop has hair that was dyed; before, after: the crop [1, 3, S, S] in [-1, 1] without and
-    with the dye. Pixels where no hair is found are those of `edited`.
-    """
+    wide: Aligned
+    weight: Tensor | None
+
+
+def look_around(photo: Image.Image, aligned: Aligned, hair: Tensor) -> Around:
+    """Follows the hair out of the crop. hair [GRID, GRID] in [0, 1]: where the crop has hair that dyes change."""
     wide = _wide(photo, aligned)
     view = F.interpolate(to_tensor(wide.crop), size=WIDE, mode="area")
-    inside = torch.zeros(WIDE, WIDE)
-    inside[MARGIN:-MARGIN, MARGIN:-MARGIN] = 1.0
+    inside = F.pad(torch.ones(1, 1, GRID, GRID), (MARGIN,) * 4)[0, 0]
     there = _within(photo, wide)
     share = F.pad(hair[None, None], (MARGIN,) * 4)[0, 0]
-    likeness = _likeness(view, share, inside * there)
-    found = _connected(share, likeness, inside) * there
-    weight = guided(blur(found, 1.0), _gray(view)) * (1 - F.pad(border()[None, None], (MARGIN,) * 4)[0, 0]) * _rim()
+    found = _connected(share, _likeness(view, share, inside * there), inside) * there
+    edge = F.pad(border()[None, None], (MARGIN,) * 4)[0, 0]
+    weight = guided(blur(found, 1.0), _gray(view)) * (1 - edge) * border(24, WIDE)
     weight = weight * smoothstep(weight, 0.04, 0.2)
     if float(weight.max()) == 0.0:
+        return Around(wide, None)
+    size = (wide.crop.height, wide.crop.width)
+    return Around(
+        wide, F.interpolate(weight[None, None], size=size, mode="bicubic", align_corners=False)[0, 0].clamp(0, 1)
+    )
+
+
+def carry_on(edited: Image.Image, around: Around, hair: Tensor, before: Tensor, after: Tensor) -> Image.Image:
+    """`edited` (the photo with the crop pasted in) with the hair around the crop dyed too.
+
+    hair as in `look_around`; before, after: the crop [1, 3, S, S] in [-1, 1] without and with the dye. Pixels where no hair was
+    found are those of `edited`.
+    """
+    if around.weight is None:
         return edited
     old, new = (F.interpolate(x, size=GRID, mode="area")[0].flatten(1).T for x in (before, after))
     dyed = _affine(old, new, (hair * border()).flatten())
     if dyed is None:
         return edited
-    pixels = np.asarray(wide.crop, dtype=np.float32)
-    flat = torch.from_numpy(pixels.reshape(-1, 3).copy()) / 127.5 - 1
-    coloured = (flat @ dyed[:3] + dyed[3]).clamp(-1, 1)
-    coloured = ((coloured + 1) * 127.5).reshape(pixels.shape)
-    full = F.interpolate(weight[None, None], size=pixels.shape[:2], mode="bicubic", align_corners=False)[0, 0].clamp(
-        0, 1
-    )
-    mixed = torch.from_numpy(pixels) + full[:, :, None] * (coloured - torch.from_numpy(pixels))
+    pixels = torch.from_numpy(np.asarray(around.wide.crop, dtype=np.float32))
+    coloured = ((pixels / 127.5 - 1) @ dyed[:3] + dyed[3]).clamp(-1, 1)
+    mixed = pixels + around.weight[:, :, None] * ((coloured + 1) * 127.5 - pixels)
     target = Image.fromarray(mixed.round().clamp(0, 255).to(torch.uint8).numpy())
-    return paste(edited, target, (full > 0).float().numpy(), wide, base=wide.crop)
+    return paste(edited, target, (around.weight > 0).float().numpy(), around.wide, base=around.wide.crop)
 
 
 def _wide(photo: Image.Image, aligned: Aligned) -> Aligned:
@@ -115,12 +128,6 @@ def _connected(share: Tensor, likeness: Tensor, inside: Tensor) -> Tensor:
         found = torch.maximum(found, torch.minimum(F.max_pool2d(found, 3, 1, 1), coarse))
     reached = F.interpolate(found, size=share.shape, mode="bilinear", align_corners=False)[0, 0]
     return torch.minimum(open_, smoothstep(reached, 0.1, 0.4))
-
-
-def _rim(width: int = 24) -> Tensor:
-    """[WIDE, WIDE]: falls to 0 at the outer edge of the square."""
-    ramp = smoothstep(torch.minimum(torch.arange(WIDE), torch.arange(WIDE).flip(0)).float(), 1.0, float(width))
-    return torch.minimum(ramp[:, None], ramp[None])
 
 
 def _affine(old: Tensor, new: Tensor, weight: Tensor) -> Tensor | None:

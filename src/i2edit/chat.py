@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from i2edit.align import Aligned
+    from i2edit.beyond import Around
     from i2edit.dialogue import Conversation
     from i2edit.dialogue.seq2seq import DialogueModel
     from i2edit.edit.directions import Directions
@@ -48,8 +49,6 @@ MESSAGE_LIMIT = 1000  # characters, as many as the dialogue model takes
 # Kindly declined on a child's face.
 NOT_FOR_CHILDREN = frozenset({"mustache", "goatee", "heavy makeup", "lipstick", "rosy cheeks", "big lips"})
 CHILD_LOGIT = 0.5
-# Done on any face when asked for, but not suggested for one that looks like a woman's.
-NOT_FOR_WOMEN = frozenset({"mustache", "goatee", "sideburns", "receding hairline"})
 REMEMBERED = 24  # pictures that a chat keeps, newest last,
 REMEMBERED_PIXELS = 100_000_000  # and all their pixels (400 MB); the newest stays whatever its size
 REMEMBERED_LAYERS = 6  # generated faces that a chat keeps (12 MB each)
@@ -220,6 +219,7 @@ class Chat:
     def __post_init__(self) -> None:
         import torch
 
+        from i2edit.data.simulate import MASCULINE
         from i2edit.dialogue import Conversation
 
         self.conversation = Conversation()
@@ -227,11 +227,12 @@ class Chat:
         with torch.no_grad():
             self._person = self._describe(self.crop)
         self._pictures: dict[EditState, Picture] = {}
+        self._around: Around | None = None  # hair beyond the crop, looked for at the first dye
         self._drawn: dict[bytes, tuple[torch.Tensor, dict[str, torch.Tensor]]] = {}
         logits = self.editor.directions.logits(self.w_raw)
         self.present = self.editor.directions.present(self.w_raw)
         self.blocked = NOT_FOR_CHILDREN if logits["child"] > CHILD_LOGIT else frozenset()
-        self.unfit = self.present | (NOT_FOR_WOMEN if logits["male"] < 0 else frozenset())
+        self.unfit = self.present | (MASCULINE if logits["male"] < 0 else frozenset())  # never suggested
 
     @property
     def state(self) -> EditState:
@@ -340,7 +341,7 @@ class Chat:
         import torch
 
         from i2edit.align import paste
-        from i2edit.beyond import carry_on
+        from i2edit.beyond import carry_on, look_around
         from i2edit.images import to_image
         from i2edit.render import Drawn, render
 
@@ -359,7 +360,8 @@ class Chat:
         drawn = []
         for layer in layers:
             base = self.raw if layer.base is self.w_raw else self._generated(layer.base)[0]
-            drawn.append(Drawn(layer.state, self._generated(layer.w)[0], base, self._generated(layer.w)[1]))
+            edited, after = self._generated(layer.w)
+            drawn.append(Drawn(layer.state, edited, base, after))
         lap("generate")
         done = render(self.crop, drawn, self.landmarks, self._before)
         lap("render")
@@ -369,7 +371,9 @@ class Chat:
         else:
             image = paste(self.photo, crop, (done.mask > 0).float().numpy(), self.aligned, base=self.aligned.crop)
             if done.hair is not None:
-                image = carry_on(self.photo, image, self.aligned, done.hair, self.crop, done.crop)
+                if self._around is None:
+                    self._around = look_around(self.photo, self.aligned, done.hair)
+                image = carry_on(image, self._around, done.hair, self.crop, done.crop)
         lap("paste")
         with torch.no_grad():
             distance = float((self._describe(done.crop) - self._person).norm())

@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from i2edit.ontology import EditState
+from i2edit.ontology import SLOTS, EditState
 from i2edit.regions import GRID, FaceMap, blur, enlarge, guided
 
-HAIR_COLOURS = frozenset({"brown hair", "blond hair", "black hair", "gray hair"})
+HAIR_COLOURS = frozenset(SLOTS["hair color"])
 # Value → (grain: the finest detail of the difference that is used, in eye distances; gain: how much of it).
 COLOUR_EDITS: dict[str, tuple[float, float]] = dict.fromkeys(sorted(HAIR_COLOURS), (0.05, 1.0)) | {
     "no makeup": (0.012, 1.0),
@@ -61,7 +61,7 @@ def region(value: str, face: FaceMap, before: dict[str, Tensor], after: dict[str
         mask = enlarge(source[name])
         return guided(mask, gray) if follow else mask
 
-    if value in ("brown hair", "blond hair", "black hair", "gray hair"):
+    if value in HAIR_COLOURS:
         hair = group("hair", before)
         inside = face.polygon(face.outline(-0.05, widen=-0.12), 0.15)
         return (hair.pow(1.3) * (1 - inside)).clamp(0, 1)
@@ -189,9 +189,9 @@ def _composite(out: Tensor, layer: Drawn, masks: dict[str, Tensor], unit: float)
     return torch.where(mask > 0, out.clamp(-1, 1), under), mask
 
 
-def border(width: int = 18) -> Tensor:
-    """[GRID, GRID]: 1 inside the crop, falling to 0 at its edge, so that nothing ends in a straight line there."""
-    ramp = smoothstep(torch.minimum(torch.arange(GRID), torch.arange(GRID).flip(0)).float(), 1.0, float(width))
+def border(width: int = 18, size: int = GRID) -> Tensor:
+    """[size, size]: 1 inside a square, falling to 0 at its edge, so that nothing ends in a straight line there."""
+    ramp = smoothstep(torch.minimum(torch.arange(size), torch.arange(size).flip(0)).float(), 1.0, float(width))
     return torch.minimum(ramp[:, None], ramp[None])
 
 

@@ -28,7 +28,7 @@ from i2edit.assets import FOLDER
 from i2edit.data import phrases
 from i2edit.data.phrases import OVERLAP, SPLITS, content_words, family_id, overlap
 from i2edit.dialogue.check import mentions
-from i2edit.dialogue.history import Conversation
+from i2edit.dialogue.history import STEPS, Conversation
 from i2edit.errors import DataError
 from i2edit.ontology import EXCLUDES, SLOTS, Belief, BeliefSyntaxError, EditState
 from i2edit.records import Act, Dialogue, Outcome, Turn, check_event
@@ -47,9 +47,6 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060
 _FAMILY = re.compile(r"(.+)-[0-9a-f]{8}")
 
 # What a behaviour (simulate.py) may do to the belief. What is not here may do anything that the contract allows.
-_OPS: dict[str, tuple[str, ...]] = {
-    "undo": ("undo",), "undo2": ("undo",) * 2, "undo3": ("undo",) * 3, "redo": ("redo",), "reset": ("reset",),
-}  # fmt: skip
 _TALK = frozenset({
     "no", "either_or", "can_you_value", "thanks", "praise", "complaint", "smalltalk", "keep_it", "mention", "vague", "u_beard",
     "u_dark", "foreign", "injection",
@@ -293,7 +290,7 @@ def replay_problems(turns: tuple[Turn, ...]) -> Found:
             offered = tuple(dict.fromkeys((None, *offered)))
         else:
             problem = _unheard(kind, conv, state, turn, offered, sure)
-            ops = _OPS.get(kind, ())
+            ops = STEPS.get(kind, ())
             unknown = not kind or (not ops and kind.startswith(("undo", "redo", "reset")))
             sure = sure and not (unknown and state.belief != before.belief)
             conv = conv.advance(ops, state)
@@ -332,8 +329,8 @@ def _unheard(
         return f"{said} adds mustache and goatee and nothing else, but {change}."
     elif (kind in _GIVES or kind in _HALF_POSSIBLE) and _lost(before, after):
         return f"{said} must not lose {min(_lost(before, after))!r}, but {change}."
-    elif kind in _OPS and sure:
-        stepped = conv.after_ops(_OPS[kind]).state.belief  # the rest of the turn may add something new to it
+    elif kind in STEPS and sure:
+        stepped = conv.after_ops(STEPS[kind]).state.belief  # the rest of the turn may add something new to it
         if _lost(stepped, after) or (set(after) - set(stepped)) & set(before):
             return f"{said} leads to '{stepped.text}', not to '{after.text}'."
     return None

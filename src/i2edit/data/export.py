@@ -16,17 +16,15 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import random
-import secrets
-import shutil
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from i2edit.errors import DataError, OutputError
+from i2edit.data.folders import new_folder
+from i2edit.errors import DataError
 from i2edit.ontology import EXCLUDES, SLOTS, Belief, BeliefSyntaxError
 from i2edit.records import Act, Dialogue, write_dialogues
 
@@ -149,27 +147,8 @@ def _read_folder(folder: Path, turns_needed: str = "") -> Splits:
 
 def _write_folder(splits: Splits, out: Path) -> dict[str, int]:
     """The dialogues as a dialogue folder; returns how many each split has."""
-    with _new_folder(out) as part:
+    with new_folder(out) as part:
         return {split: write_dialogues(splits[split], part / f"{split}.jsonl") for split in SPLITS if split in splits}
-
-
-@contextmanager
-def _new_folder(out: Path) -> Iterator[Path]:
-    """A folder to write in, which becomes ``out`` when all went well. Raises OutputError, also if ``out`` is in use."""
-    out = out.resolve()
-    part = out.with_name(f".{out.name[:80]}.{secrets.token_hex(4)}.part")
-    try:
-        if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-            raise OutputError(f"{out} is there already and is not an empty folder. Choose another one.")
-        part.mkdir(parents=True)
-        yield part
-        if out.is_dir():
-            out.rmdir()  # empty; Windows does not rename over a folder
-        os.replace(part, out)
-    except OSError as error:
-        raise OutputError(f"{out} cannot be written: {error.strerror or error}.") from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 def _counts(splits: Splits) -> dict[str, int]:
@@ -241,7 +220,7 @@ def export_hf(folder: Path, out: Path, *, licence: str = "cc-by-4.0", process: s
     Source: huggingface.co/docs/hub/datasets-manual-configuration and .../datasets-cards; read with datasets 5.2.0.
     """
     splits = _read_folder(folder)
-    with _new_folder(out) as part:
+    with new_folder(out) as part:
         (part / "data").mkdir()
         for split, dialogues in splits.items():
             with (part / "data" / f"{split}.jsonl").open("w", encoding="utf-8", newline="\n") as file:
@@ -479,7 +458,7 @@ def export_pptod(folder: Path, out: Path) -> dict[str, int]:
     data/multiwoz/utlis/postprocessing_dataset.py.
     """
     splits = _read_folder(folder, turns_needed="PPTOD")
-    with _new_folder(out) as part:
+    with new_folder(out) as part:
         for split, name in PPTOD_FILES.items():
             lines = [json.dumps(_pptod_session(dialogue)) for dialogue in splits.get(split, [])]
             (part / name).write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf-8", newline="\n")
@@ -678,7 +657,7 @@ def export_convlab(folder: Path, out: Path, *, licence: str = "cc-by-4.0") -> di
     dialogues = [
         _convlab_dialogue(d, split, n) for split in SPLITS for n, d in enumerate(splits.get(split, []))
     ]  # in the order of SPLITS, so that ids and positions agree
-    with _new_folder(out) as part:
+    with new_folder(out) as part:
         with zipfile.ZipFile(part / "data.zip", "w") as archive:
             for name, content in (("ontology", _convlab_ontology(dialogues)), ("dialogues", dialogues)):
                 info = zipfile.ZipInfo(f"data/{name}.json")  # its time is always 1980

@@ -19,24 +19,22 @@ import json
 import os
 import random
 import re
-import secrets
-import shutil
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from i2edit.data.build import FORMAT
 from i2edit.data.endpoint import Endpoint, EndpointError, Message
+from i2edit.data.folders import new_folder
 from i2edit.data.phrases import SPLITS, WORDING, bank
 from i2edit.data.phrases.talk import COLORS, ENDINGS, OPENERS, THINGS
 from i2edit.data.phrases.wording import PARTS
 from i2edit.dialogue.check import mentions
-from i2edit.dialogue.history import Conversation, Heard, Spoken
+from i2edit.dialogue.history import STEPS, Conversation, Heard, Spoken
 from i2edit.dialogue.prompts import is_foreign_script
 from i2edit.errors import DataError, MessageError, OutputError
 from i2edit.ontology import VALUES, Belief, BeliefSyntaxError, EditState, in_order
@@ -676,26 +674,6 @@ def read_folder(folder: Path) -> dict[str, list[Dialogue]]:
     return splits
 
 
-@contextmanager
-def new_folder(out: Path) -> Iterator[Path]:
-    """A folder to write in, which takes the name ``out`` when all went well: it is there whole or not at all. Raises
-    OutputError, also where ``out`` holds something already."""
-    out = Path(out).absolute()
-    part = out.with_name(f".{out.name}.{secrets.token_hex(4)}.part")
-    try:
-        if out.exists() and (not out.is_dir() or any(out.iterdir())):
-            raise OutputError(f"{out} is there already and will not be overwritten. Choose another name.")
-        part.mkdir(parents=True)
-        yield part
-        if out.exists():
-            out.rmdir()  # empty; not every system renames over a folder
-        os.replace(part, out)
-    except OSError as error:
-        raise OutputError(f"{out} cannot be written: {error.strerror or error}.") from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-
-
 def write_folder(splits: Mapping[str, list[Dialogue]], part: Path, origin: Path, **about: Any) -> None:
     """The splits of a dataset made from another one, and its manifest: the origin's, with ``about`` and without a version."""
     try:
@@ -830,16 +808,9 @@ def follow(conv: Conversation, turn: Turn) -> Conversation:
     if turn.event is not None:
         after = conv.event(turn.event)
     else:
-        steps = {
-            "undo": ("undo",),
-            "undo2": ("undo",) * 2,
-            "undo3": ("undo",) * 3,
-            "redo": ("redo",),
-            "reset": ("reset",),
-        }
-        ops: tuple[str, ...] = steps.get(turn.behaviour or "", ())
+        ops: tuple[str, ...] = STEPS.get(turn.behaviour or "", ())
         if not turn.behaviour and step_of(_flat(turn.user or "")) is not None:
-            fitting = [o for o in steps.values() if conv.after_ops(o).state.belief == turn.belief != conv.state.belief]
+            fitting = [o for o in STEPS.values() if conv.after_ops(o).state.belief == turn.belief != conv.state.belief]
             ops = fitting[0] if fitting else ()
         after = conv.hear(turn.user or "", Heard(state=_state(turn), ops=ops))
     if after.state.belief != turn.belief:  # the file has the last word
@@ -937,6 +908,6 @@ def _one_at_a_time(track: Track) -> Track:
 
 
 __all__ = [
-    "EXAMPLES", "INSTRUCTION", "PREFIX", "Journal", "Settings", "effect", "faults", "follow", "named", "new_folder", "paraphrase",
+    "EXAMPLES", "INSTRUCTION", "PREFIX", "Journal", "Settings", "effect", "faults", "follow", "named", "paraphrase",
     "read_folder", "request_for", "reword_dialogue", "tidy", "write_folder",
 ]  # fmt: skip

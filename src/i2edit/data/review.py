@@ -30,7 +30,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from i2edit.data.paraphrase import PREFIX, Journal, faults, new_folder, read_folder, write_folder
+from i2edit.data.folders import new_folder
+from i2edit.data.paraphrase import PREFIX, Journal, faults, read_folder, write_folder
 from i2edit.errors import DataError, I2EditError
 from i2edit.ontology import Belief
 from i2edit.records import Dialogue, Turn

@@ -46,10 +46,8 @@ _SENTENCE = re.compile(r"[^.!?]+[.!?]*")
 
 
 # Whole openings that say that something was done, whatever their words.
-_CLAIMING = tuple(
-    line for line in (
-        *replies.DONE, *replies.UNDONE, *replies.REDONE, *replies.RESET, *replies.DEGREE_LESS, *replies.DEGREE_MORE,
-    )
+_CLAIMING = (
+    *replies.DONE, *replies.UNDONE, *replies.REDONE, *replies.RESET, *replies.DEGREE_LESS, *replies.DEGREE_MORE,
 )  # fmt: skip
 
 

@@ -16,6 +16,10 @@ from i2edit.ontology import SLOTS, Belief, EditState
 from i2edit.records import Act, Turn, check_event
 
 OPS = ("undo", "redo", "reset")
+# Behaviours (data/simulate.py) that step through the history → the steps.
+STEPS: dict[str, tuple[str, ...]] = {
+    "undo": ("undo",), "undo2": ("undo",) * 2, "undo3": ("undo",) * 3, "redo": ("redo",), "reset": ("reset",),
+}  # fmt: skip
 INTENTS = ("change", "none", "question", "unsupported", "foreign")
 DEGREES: dict[str, float] = {"<less>": 0.65, "<more>": 1.4, "<much>": 1.8}  # factor on an existing value
 FIRST_LESS = 0.6  # strength of a new value asked for "a bit"

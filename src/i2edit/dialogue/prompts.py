@@ -90,12 +90,6 @@ class Codec:
         """Ids of free text; nothing in it can become a control token."""
         return [FIRST_WORD + i for i in self.tokenizer.encode(text, add_special_tokens=False).ids]
 
-    def many(self, texts: Sequence[str]) -> list[list[int]]:
-        """``words`` of several texts at once."""
-        return [
-            [FIRST_WORD + i for i in e.ids] for e in self.tokenizer.encode_batch(list(texts), add_special_tokens=False)
-        ]
-
     def text(self, ids: Iterable[int]) -> str:
         """Free text of ids; control ids are left out."""
         pieces = [self.tokenizer.id_to_token(i - FIRST_WORD) or "" for i in ids if i >= FIRST_WORD]

@@ -24,7 +24,7 @@ from typing import Protocol
 
 from i2edit.data.phrases.wording import PARTS
 from i2edit.dialogue.check import mentions
-from i2edit.dialogue.history import Conversation, Heard, Spoken, hear_marks
+from i2edit.dialogue.history import STEPS, Conversation, Heard, Spoken, hear_marks
 from i2edit.errors import DataError, MessageError, OutputError
 from i2edit.ontology import SLOTS, EditState, in_order
 from i2edit.records import Dialogue, Outcome, Turn, read_dialogues, write_dialogues
@@ -59,12 +59,6 @@ class Tracked:
 
 
 # The gold history -----------------------------------------------------------------------------------------------------
-STEPS: dict[str, tuple[str, ...]] = {
-    "undo": ("undo",), "undo2": ("undo",) * 2, "undo3": ("undo",) * 3, "redo": ("redo",), "reset": ("reset",),
-}  # fmt: skip
-"""Behaviours (simulate.py) that step through the history → the steps."""
-
-
 def gold_conversations(dialogue: Dialogue) -> Iterator[Conversation]:
     """The conversation before each user turn, rebuilt from the beliefs, strengths, events, replies and acts of the
     turns before it, with the undo and redo stacks that they imply. Raises DataError for strengths that are no numbers.

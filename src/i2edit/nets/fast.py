@@ -29,9 +29,8 @@ class FastSynthesis:
         self._slots = synthesis.slots
         w = torch.zeros(1, synthesis.num_slots, synthesis.config.dim)
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # tracing is deprecated but what OpenVINO reads; the shape of w is fixed here
+            # Tracing is deprecated, but it is what OpenVINO reads; and the shape of w is fixed here.
+            warnings.simplefilter("ignore")
             model = openvino.convert_model(synthesis, example_input=w, input=[list(w.shape)])
         settings: dict[str, Any] = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
         if threads:

@@ -1,6 +1,6 @@
 """Train the dialogue model on simulated dialogues, on a plain CPU, starting from the public MiniLM sentence encoder.
 
-In: a seed (the phrase bank is in data/phrases) and the weights "minilm". Out: a folder with config.json, model.safetensors (float16),
+In: a seed (the phrase bank is in data/phrases) and the weights "minilm". Out: a folder with config.json, model.safetensors (8 bits),
 tokenizer.json, README.md (model card), train.jsonl (log) and checkpoint.pt, from which a killed run resumes.
 
     python -m i2edit.train.dialogue --out runs/dialogue --steps 4000 --seed 0
@@ -453,7 +453,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def report(out: Path, settings: Settings, dialogues: int) -> dict[str, Any]:
-    """Measure the saved (float16) weights, write scores.json and the model card README.md."""
+    """Measure the saved (8-bit) weights, write scores.json and the model card README.md."""
     model = DialogueModel.from_folder(out)
     scores: dict[str, Any] = {"seed": settings.seed, "steps": settings.steps}
     for split in ("validation", "test"):
