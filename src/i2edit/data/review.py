@@ -137,6 +137,7 @@ class ReviewServer(ThreadingHTTPServer):
     """Serves one reviewer's page on 127.0.0.1. ``url`` is where; ``decisions`` what was decided so far."""
 
     daemon_threads = True
+    request_queue_size = 128  # the standard library's 5 resets the rest of a burst of decisions
 
     def __init__(
         self, folder: Path, reviewer: str, port: int = 0, *, split: str | None = None, sample: int | None = None
