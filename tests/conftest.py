@@ -24,7 +24,7 @@ from i2edit.records import Act, Outcome
 if TYPE_CHECKING:
     from i2edit.chat import Chat, Editor
     from i2edit.edit.directions import Directions
-    from i2edit.nets.mobile import Generator
+    from i2edit.nets.mobile import Generator, Synthesis
 
 SIDE = 256  # of the crops that most conversations here are about
 
@@ -213,11 +213,24 @@ def tiny_editor(tiny_parts: dict[str, Any], directions: Directions, scripted: Sc
     return Editor(picture=picture, directions=directions, dialogue=scripted, **tiny_parts)  # type: ignore[arg-type]
 
 
+class Pictures:
+    """A synthesis whose pictures are made by another function."""
+
+    def __init__(self, synthesis: Synthesis, make: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        self.synthesis, self.make = synthesis, make
+
+    def __call__(self, w: torch.Tensor) -> torch.Tensor:
+        return self.make(w)
+
+    def with_features(self, w: torch.Tensor, layers: int) -> tuple[torch.Tensor, torch.Tensor]:
+        return self.make(w), self.synthesis.features(w, layers)
+
+
 @pytest.fixture
 def small_editor(tiny_editor: Editor) -> Editor:
     """The tiny editor with its pictures at a quarter of the size."""
     synthesis = tiny_editor.generator.synthesis
-    tiny_editor.picture = lambda w: F.avg_pool2d(synthesis(w), 4)  # type: ignore[assignment]
+    tiny_editor.picture = Pictures(synthesis, lambda w: F.avg_pool2d(synthesis(w), 4))  # type: ignore[assignment]
     return tiny_editor
 
 

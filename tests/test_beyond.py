@@ -39,7 +39,7 @@ def test_hair_beyond_the_crop_is_dyed_and_the_rest_is_not() -> None:
     after = before + where * (torch.tensor([-0.6, -0.3, 0.1])[None, :, None, None])
     after = after.clamp(-1, 1)
     pasted = paste(photo, to_image(after), where[0, 0].numpy(), aligned, base=aligned.crop)
-    done = carry_on(pasted, look_around(photo, aligned, hair), hair, before, after)
+    done = carry_on(pasted, photo, look_around(photo, aligned, hair), hair, before, after)
     old, new = np.asarray(photo, dtype=float), np.asarray(done, dtype=float)
     inside = (new - old)[200:300, 220:260].mean((0, 1))
     beyond = (new - old)[80:110, 220:260].mean((0, 1))  # above the crop
@@ -53,5 +53,5 @@ def test_without_hair_nothing_happens() -> None:
     photo, aligned, _hair = scene()
     crop = to_tensor(aligned.crop)
     nothing = torch.zeros(GRID, GRID)
-    done = carry_on(photo, look_around(photo, aligned, nothing), nothing, crop, crop)
+    done = carry_on(photo, photo, look_around(photo, aligned, nothing), nothing, crop, crop)
     assert np.array_equal(np.asarray(done), np.asarray(photo))

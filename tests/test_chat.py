@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from conftest import Pictures
 from PIL import Image
 
 from i2edit import chat as chat_module
@@ -28,7 +29,7 @@ NewChat = Callable[..., Chat]
 def vivid(small_editor: Editor) -> Editor:
     """The small editor, with a generator that makes more of every step: its edits can be seen."""
     plain = small_editor.picture
-    small_editor.picture = lambda w: plain(5 * w)  # type: ignore[assignment]
+    small_editor.picture = Pictures(plain.synthesis, lambda w: plain(5 * w))  # type: ignore
     return small_editor
 
 
@@ -208,7 +209,8 @@ def test_a_turn_that_fails_leaves_the_chat_as_it_was(
     chat.say("+bangs")
     before, picture = chat.conversation, chat.image
     with monkeypatch.context() as patch:
-        patch.setattr(small_editor if where == "picture" else small_editor.dialogue, where, broken)
+        owner, name = (small_editor.picture, "with_features") if where == "picture" else (small_editor.dialogue, where)
+        patch.setattr(owner, name, broken)
         with pytest.raises(RuntimeError):
             chat.say("+goatee")
         if where == "picture":

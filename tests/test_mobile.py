@@ -199,8 +199,13 @@ def test_fast_synthesis_is_torch_on_openvino(small: Synthesis) -> None:
     assert (fast(w) - small(w)).abs().max() < 1e-4
     assert torch.equal(fast(w[:, 0]), fast(w[:, :1].repeat(1, 11, 1)))
     assert torch.equal(fast(w), fast(w))  # undo restores bit for bit only if this does
+    picture, features = fast.with_features(w, fast.layers)
+    assert torch.equal(picture, fast(w)) and torch.equal(small.with_features(w, fast.layers)[0], small(w))
+    assert (features - small.features(w, fast.layers)).abs().max() < 1e-4 * features.abs().max()
     with pytest.raises(ValueError, match="w must be"):
         fast(torch.zeros(1, 23, 512))
+    with pytest.raises(ValueError, match="were compiled, not after 2"):
+        fast.with_features(w, 2)
 
 
 # ------------------------------------------------------------------------------------------------ readout

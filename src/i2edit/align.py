@@ -15,15 +15,15 @@ Coordinates are (x, y) in pixels as dlib counts them: (0, 0) is the centre of th
 from __future__ import annotations
 
 import math
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageFilter
+from torch.nn import functional as F
 
 from i2edit.errors import FaceTooSmall, NoFaceFound
 
@@ -314,7 +314,7 @@ def paste(
     stays, except where the edit moved or removed what it belonged to.
     """
     photo = _rgb(photo)
-    weights = np.asarray(mask, dtype=np.float32)
+    weights = np.array(mask, dtype=np.float32)
     if crop.width != crop.height or weights.ndim != 2 or weights.shape[0] != weights.shape[1]:
         raise ValueError(f"crop and mask are square, not {crop.size} and {weights.shape}")
     if base is not None and base.size != crop.size:
@@ -323,36 +323,33 @@ def paste(
     original = None if base is None else np.asarray(base.convert("RGB"), dtype=np.float32)
     if original is not None and weights.shape == colours.shape[:2]:
         weights = np.where((colours != original).any(axis=2), weights, 0.0)
-    region = _region(weights, aligned.quad + 0.5, photo.size)
     result = photo.copy()
-    if region is None:
-        return result
-    left, top, right, bottom = region
-    rows = max(4, BAND_PIXELS // (right - left) // 4 * 4)
-    bands = [(left, upper, right, min(upper + rows, bottom)) for upper in range(top, bottom, rows)]
+    parts = bands(weights, aligned.quad + 0.5, photo.size)
 
-    def warped(values: NDArray[np.float32], band: Band, smooth: bool = True) -> NDArray[np.float32]:
-        quad = aligned.quad + 0.5 - np.array(band[:2])
-        return _warped(values, quad, (band[2] - band[0], band[3] - band[1]), smooth)
+    def warped(values: NDArray[np.float32], band: Band, smooth: bool = True) -> torch.Tensor:
+        return warp(values, aligned.quad + 0.5, band, smooth)
+
+    def pixels(band: Band) -> torch.Tensor:
+        return torch.from_numpy(np.asarray(photo.crop(band), dtype=np.float32))
 
     @lru_cache(maxsize=1)
-    def texture(band: Band) -> NDArray[np.float32]:
+    def texture(band: Band) -> torch.Tensor:
         """What the crop could not hold."""
         assert original is not None
-        return np.asarray(photo.crop(band), dtype=np.float32) - warped(original, band)
+        return pixels(band) - warped(original, band)
 
     same, grain = None, 0.0
-    if original is not None and np.linalg.norm(aligned.quad[3] - aligned.quad[0]) > 0.75 * crop.width:
+    if parts and original is not None and np.linalg.norm(aligned.quad[3] - aligned.quad[0]) > 0.75 * crop.width:
         same = _same_structure(colours, original)[:, :, None]  # in smaller faces a crop holds all that the photo shows
-        grain = 2 * float(np.median(np.concatenate([np.abs(texture(band)[::4, ::4]).ravel() for band in bands])))
-    for band in bands:
-        old = np.asarray(photo.crop(band), dtype=np.float32)
+        grain = 2 * float(torch.cat([texture(band)[::4, ::4].abs().flatten() for band in parts]).median())
+    for band in parts:
+        old = pixels(band)
         change = warped(colours, band) - old if original is None else warped(colours - original, band)
         if same is not None:
-            loose = texture(band) - np.clip(texture(band), -grain, grain)
+            loose = texture(band) - texture(band).clamp(-grain, grain)
             change -= (1 - warped(same, band, smooth=False)) * loose
-        mixed = np.clip(np.rint(old + warped(weights[:, :, None], band, smooth=False) * change), 0, 255)
-        result.paste(Image.fromarray(mixed.astype(np.uint8)), band[:2])
+        mixed = (old + warped(weights[:, :, None], band, smooth=False) * change).round().clamp(0, 255)
+        result.paste(Image.fromarray(mixed.to(torch.uint8).numpy()), band[:2])
     return result
 
 
@@ -376,49 +373,49 @@ def _same_structure(a: NDArray[np.float32], b: NDArray[np.float32], block: int =
     return np.asarray(lowest, dtype=np.float32) / np.float32(255)
 
 
-def _region(weights: NDArray[np.float32], quad: Points, size: tuple[int, int]) -> Band | None:
-    """The part of the photo, in whole pixels, that a mask with these ``weights`` can reach; None for nothing."""
+def bands(weights: NDArray[np.float32], quad: Points, size: tuple[int, int]) -> list[Band]:
+    """The part of a photo of ``size`` that a mask [n, n] on ``quad`` (edge coordinates) can reach, in bands of BAND_PIXELS."""
     rows, columns = np.flatnonzero(weights.any(axis=1)), np.flatnonzero(weights.any(axis=0))
     if not len(rows):
-        return None
+        return []
     u = np.array([columns[0] - 1, columns[-1] + 2]) / weights.shape[1]
     v = np.array([rows[0] - 1, rows[-1] + 2]) / weights.shape[0]
     corners = quad[0] + np.array([a * (quad[3] - quad[0]) + b * (quad[1] - quad[0]) for a in u for b in v])
     low, high = np.floor(corners.min(axis=0)).astype(int) - 2, np.ceil(corners.max(axis=0)).astype(int) + 2
-    left, top, right, bottom = max(low[0], 0), max(low[1], 0), min(high[0], size[0]), min(high[1], size[1])
-    return (int(left), int(top), int(right), int(bottom)) if left < right and top < bottom else None
+    left, top, right, bottom = (int(v) for v in (*np.maximum(low, 0), *np.minimum(high, size)))
+    if left >= right or top >= bottom:
+        return []
+    step = max(4, BAND_PIXELS // (right - left) // 4 * 4)
+    return [(left, upper, right, min(upper + step, bottom)) for upper in range(top, bottom, step)]
 
 
-def _warped(
-    values: NDArray[np.float32], quad: Points, size: tuple[int, int], smooth: bool = True
-) -> NDArray[np.float32]:
-    """Square maps [n, n, C] laid on ``quad`` (edge coordinates) of a picture of ``size`` → [height, width, C].
+def warp(values: NDArray[np.float32], quad: Points, band: Band, smooth: bool = True) -> torch.Tensor:
+    """Square maps [n, n, C] laid on ``quad`` (edge coordinates) of a photo, as seen in a ``band`` of it → [height, width, C].
 
-    ``smooth``, for colours: bicubic and Lanczos, the rim continued outwards; else, for masks, kernels that never
-    overshoot. Outside the quad masks are 0.
+    ``smooth``, for colours: bicubic, the rim continued outwards; else, for masks, kernels that never overshoot. Outside the
+    quad masks are 0. The same bit for bit however a photo is divided into bands.
     """
-    enlarge = Image.Resampling.BICUBIC if smooth else Image.Resampling.BILINEAR
-    shrink = Image.Resampling.LANCZOS if smooth else Image.Resampling.BOX
+    maps = torch.from_numpy(values).permute(2, 0, 1)[None]
     side = float(np.linalg.norm(quad[3] - quad[0]))
-    finer = 2 if values.shape[0] > 1.3 * side else 1  # small faces: warped at twice their size, then halved
-    fine = (size[0] * finer, size[1] * finer)
     n = values.shape[0]
+    finer = 2 if n > 1.3 * side else 1  # small faces: warped at twice their size, then halved
     if n > 2 * finer * side:
-        n = max(1, math.ceil(finer * side))
-    rim = 4 + math.ceil(4 * n / side) if smooth else 0
-    right, down = (quad[3] - quad[0]) / n, (quad[1] - quad[0]) / n  # photo pixels per map pixel
-    back = np.linalg.inv(np.stack([right, down], axis=1))
-    start = rim - back @ quad[0]
-    warp = (back[0, 0] / finer, back[0, 1] / finer, start[0], back[1, 0] / finer, back[1, 1] / finer, start[1])
+        maps = _shrunk(maps, (math.ceil(finer * side),) * 2, smooth)
+    # Where the photo's pixels lie on the map, as torch counts: from -1 at one edge to 1 at the other.
+    back = 2 * np.linalg.inv(np.stack([quad[3] - quad[0], quad[1] - quad[0]], axis=1))
+    x, y = (np.arange(finer * band[k], finer * band[k + 2]) + 0.5 for k in (0, 1))
+    along, down = np.outer(x / finer, back[:, 0]) - back @ quad[0] - 1, np.outer(y / finer, back[:, 1])
+    grid = torch.empty(1, len(y), len(x), 2)
+    torch.add(torch.from_numpy(along)[None], torch.from_numpy(down)[:, None], out=grid[0])
+    kernel, beyond = ("bicubic", "border") if smooth else ("bilinear", "zeros")
+    laid = F.grid_sample(maps, grid, kernel, beyond, align_corners=False)
+    if finer > 1:
+        laid = _shrunk(laid, (band[3] - band[1], band[2] - band[0]), smooth)
+    return laid[0].permute(1, 2, 0)
 
-    def one(channel: NDArray[np.float32]) -> NDArray[np.float32]:
-        map_ = Image.fromarray(np.ascontiguousarray(channel, dtype=np.float32))
-        if map_.width != n:
-            map_ = map_.resize((n, n), shrink)
-        if rim:
-            map_ = Image.fromarray(np.pad(np.asarray(map_), rim, mode="edge"))
-        warped = map_.transform(fine, Image.Transform.AFFINE, warp, enlarge)
-        return np.asarray(warped if finer == 1 else warped.resize(size, shrink))
 
-    with ThreadPoolExecutor(min(values.shape[2], os.cpu_count() or 1)) as pool:  # Pillow frees the interpreter
-        return np.stack(list(pool.map(one, np.moveaxis(values, 2, 0))), axis=2)
+def _shrunk(maps: torch.Tensor, size: tuple[int, int], smooth: bool = True) -> torch.Tensor:
+    """[1, C, H, W] at a smaller (height, width): bicubic for colours, means of areas for masks."""
+    if smooth:
+        return F.interpolate(maps, size=size, mode="bicubic", antialias=True, align_corners=False)
+    return F.interpolate(maps, size=size, mode="area")

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from i2edit.align import Aligned, cut_out, paste
+from i2edit.align import Aligned, Points, bands, cut_out, warp
 from i2edit.images import to_tensor
 from i2edit.regions import GRID, blur, guided
 from i2edit.render import border, smoothstep
@@ -32,11 +33,11 @@ SURE = 0.6  # from this share of hair on, a pixel of the crop teaches what hair 
 
 @dataclass(frozen=True, eq=False)
 class Around:
-    """What lies around a crop, the same for every dye: the bigger square, and how much of a dye each of its pixels takes
-    [n, n] in [0, 1] (None: no hair was found there)."""
+    """What lies around a crop, the same for every dye: a bigger square as its corners in the photo (dlib coordinates), and how
+    much of a dye is taken there [WIDE, WIDE] in [0, 1] (None: no hair was found)."""
 
-    wide: Aligned
-    weight: Tensor | None
+    quad: Points
+    weight: NDArray[np.float32] | None
 
 
 def look_around(photo: Image.Image, aligned: Aligned, hair: Tensor) -> Around:
@@ -50,16 +51,14 @@ def look_around(photo: Image.Image, aligned: Aligned, hair: Tensor) -> Around:
     edge = F.pad(border()[None, None], (MARGIN,) * 4)[0, 0]
     weight = guided(blur(found, 1.0), _gray(view)) * (1 - edge) * border(24, WIDE)
     weight = weight * smoothstep(weight, 0.04, 0.2)
-    if float(weight.max()) == 0.0:
-        return Around(wide, None)
-    size = (wide.crop.height, wide.crop.width)
-    return Around(
-        wide, F.interpolate(weight[None, None], size=size, mode="bicubic", align_corners=False)[0, 0].clamp(0, 1)
-    )
+    return Around(wide.quad, weight.numpy() if float(weight.max()) > 0 else None)
 
 
-def carry_on(edited: Image.Image, around: Around, hair: Tensor, before: Tensor, after: Tensor) -> Image.Image:
-    """`edited` (the photo with the crop pasted in) with the hair around the crop dyed too.
+def carry_on(
+    edited: Image.Image, photo: Image.Image, around: Around, hair: Tensor, before: Tensor, after: Tensor
+) -> Image.Image:
+    """`edited` (the photo with the crop pasted in) with the hair around the crop dyed too: the photo's own pixels through the map
+    of colours, so that every hair stays.
 
     hair as in `look_around`; before, after: the crop [1, 3, S, S] in [-1, 1] without and with the dye. Pixels where no hair was
     found are those of `edited`.
@@ -70,11 +69,16 @@ def carry_on(edited: Image.Image, around: Around, hair: Tensor, before: Tensor, 
     dyed = _affine(old, new, (hair * border()).flatten())
     if dyed is None:
         return edited
-    pixels = torch.from_numpy(np.asarray(around.wide.crop, dtype=np.float32))
-    coloured = ((pixels / 127.5 - 1) @ dyed[:3] + dyed[3]).clamp(-1, 1)
-    mixed = pixels + around.weight[:, :, None] * ((coloured + 1) * 127.5 - pixels)
-    target = Image.fromarray(mixed.round().clamp(0, 255).to(torch.uint8).numpy())
-    return paste(edited, target, (around.weight > 0).float().numpy(), around.wide, base=around.wide.crop)
+    result = edited.copy()
+    change = 255 / 2 * torch.cat([dyed[:3] - torch.eye(3), dyed[3:]])  # what is added, of colours in [-1, 1] and one
+    for band in bands(around.weight, around.quad + 0.5, photo.size):
+        weight = warp(around.weight[:, :, None], around.quad + 0.5, band).clamp(0, 1)
+        weight = weight * (weight > 1 / 255)
+        was, now = (torch.from_numpy(np.asarray(x.crop(band), dtype=np.float32)) for x in (photo, edited))
+        goal = torch.addmm(change[3], (was / 127.5 - 1).flatten(0, 1), change[:3]).view_as(was) + was
+        now = now + weight * (goal.clamp(0, 255) - was)
+        result.paste(Image.fromarray(now.round().clamp(0, 255).to(torch.uint8).numpy()), band[:2])
+    return result
 
 
 def _wide(photo: Image.Image, aligned: Aligned) -> Aligned:

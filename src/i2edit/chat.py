@@ -19,10 +19,10 @@ that end in the same state end in the same picture.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from i2edit.errors import MessageError
 from i2edit.ontology import Belief, EditState
@@ -36,14 +36,17 @@ if TYPE_CHECKING:
     from i2edit.beyond import Around
     from i2edit.dialogue import Conversation
     from i2edit.dialogue.seq2seq import DialogueModel
-    from i2edit.edit.directions import Directions
+    from i2edit.edit.directions import Directions, Layer
     from i2edit.images import Photo
     from i2edit.invert import Inverter
     from i2edit.nets.dlibface import DlibFace
     from i2edit.nets.fast import FastSynthesis
-    from i2edit.nets.mobile import Generator
+    from i2edit.nets.mobile import Generator, Synthesis
     from i2edit.regions import Segmenter
+    from i2edit.render import Rendering
 
+K = TypeVar("K")
+V = TypeVar("V")
 Progress = Callable[[float, str], None]
 MESSAGE_LIMIT = 1000  # characters, as many as the dialogue model takes
 # Kindly declined on a child's face.
@@ -99,7 +102,7 @@ class Editor:
     def __init__(
         self,
         generator: Generator,
-        picture: FastSynthesis | Generator,
+        picture: FastSynthesis | Synthesis,
         inverter: Inverter,
         directions: Directions,
         segmenter: Segmenter,
@@ -221,14 +224,17 @@ class Chat:
 
         from i2edit.data.simulate import MASCULINE
         from i2edit.dialogue import Conversation
+        from i2edit.render import Scene
 
         self.conversation = Conversation()
-        self._before = self.editor.segmenter(self.w_raw)
+        before = self.editor.segmenter(self.w_raw)
         with torch.no_grad():
             self._person = self._describe(self.crop)
         self._pictures: dict[EditState, Picture] = {}
         self._around: Around | None = None  # hair beyond the crop, looked for at the first dye
+        self._scene = Scene(self.crop, self.landmarks, before)
         self._drawn: dict[bytes, tuple[torch.Tensor, dict[str, torch.Tensor]]] = {}
+        self._rendered: dict[tuple[EditState, ...], Rendering] = {}  # by the layers from the lowest one on
         logits = self.editor.directions.logits(self.w_raw)
         self.present = self.editor.directions.present(self.w_raw)
         self.blocked = NOT_FOR_CHILDREN if logits["child"] > CHILD_LOGIT else frozenset()
@@ -289,6 +295,7 @@ class Chat:
         """Empties the picture cache; pictures are made again, identically, when asked for."""
         self._pictures.clear()
         self._drawn.clear()
+        self._rendered.clear()
 
     def _turn(self, after: Conversation, heard: Any, began: float, tracked: float, seed: int) -> Reply:
         before = self.conversation
@@ -343,7 +350,6 @@ class Chat:
         from i2edit.align import paste
         from i2edit.beyond import carry_on, look_around
         from i2edit.images import to_image
-        from i2edit.render import Drawn, render
 
         allowed = state.with_belief(state.belief.remove(*self.blocked))
         if not allowed.belief:
@@ -357,13 +363,10 @@ class Chat:
 
         layers = self.editor.directions.layers(self.w_raw, allowed)
         lap("edit")
-        drawn = []
         for layer in layers:
-            base = self.raw if layer.base is self.w_raw else self._generated(layer.base)[0]
-            edited, after = self._generated(layer.w)
-            drawn.append(Drawn(layer.state, edited, base, after))
+            self._generated(layer.w)
         lap("generate")
-        done = render(self.crop, drawn, self.landmarks, self._before)
+        done = self._layered(layers)
         lap("render")
         crop = to_image(done.crop)
         if self.generated:
@@ -373,22 +376,36 @@ class Chat:
             if done.hair is not None:
                 if self._around is None:
                     self._around = look_around(self.photo, self.aligned, done.hair)
-                image = carry_on(image, self._around, done.hair, self.crop, done.crop)
+                image = carry_on(image, self.photo, self._around, done.hair, self.crop, done.crop)
         lap("paste")
         with torch.no_grad():
             distance = float((self._describe(done.crop) - self._person).norm())
         lap("measure")
         return Picture(image, crop, done.change, distance, seconds)
 
+    def _layered(self, layers: Sequence[Layer]) -> Rendering:
+        """The crop with these layers over it. What lies under the latest change is remembered."""
+        from i2edit.render import Drawn
+
+        if not layers:
+            return self._scene.unedited
+        key = tuple(layer.state for layer in layers)
+        if key not in self._rendered:
+            below, layer = self._layered(layers[:-1]), layers[-1]
+            base = self.raw if layer.base is self.w_raw else self._generated(layer.base)[0]
+            edited, after = self._generated(layer.w)
+            self._rendered[key] = self._scene.add(below, Drawn(layer.state, edited, base, after))
+        return _remember(self._rendered, key)
+
     def _generated(self, w: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         """The generator's picture of w and its segmentation; the last few are remembered, because most turns change one layer."""
+        from i2edit.nets.mobile import FEATURE_LAYERS
+
         key = w.numpy().tobytes()
         if key not in self._drawn:
-            self._drawn[key] = (self.editor.picture(w[None]), self.editor.segmenter(w))
-        self._drawn[key] = self._drawn.pop(key)
-        while len(self._drawn) > REMEMBERED_LAYERS:
-            del self._drawn[next(iter(self._drawn))]
-        return self._drawn[key]
+            picture, features = self.editor.picture.with_features(w[None], FEATURE_LAYERS)
+            self._drawn[key] = (picture, self.editor.segmenter.read(features[0]))
+        return _remember(self._drawn, key)
 
     def _describe(self, crop: torch.Tensor) -> torch.Tensor:
         import torch
@@ -397,6 +414,14 @@ class Chat:
 
         small = torch.nn.functional.interpolate(crop, size=512, mode="area")
         return self.editor.face(face_chip(small, self.landmarks / 2))
+
+
+def _remember(found: dict[K, V], key: K) -> V:
+    """The value of a key, which becomes the newest; the oldest beyond REMEMBERED_LAYERS are dropped."""
+    value = found[key] = found.pop(key)
+    while len(found) > REMEMBERED_LAYERS:
+        del found[next(iter(found))]
+    return value
 
 
 def listing(values: tuple[str, ...]) -> str:

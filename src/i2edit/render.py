@@ -9,6 +9,7 @@ difference there would leave ghosts. Both only inside the region of the attribut
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -138,55 +139,95 @@ class Drawn:
     after: dict[str, Tensor]
 
 
-@torch.no_grad()
-def render(crop: Tensor, layers: Sequence[Drawn], landmarks: Tensor, before: dict[str, Tensor]) -> Rendering:
-    """Composites the layers of one belief, the later ones over the earlier ones.
+class Scene:
+    """What every rendering of one photo begins with.
 
     crop: [1, 3, S, S] RGB in [-1, 1], the photo. landmarks [68, 2] in crop pixels. before: `Segmenter` of w_raw.
     """
-    size = crop.shape[-1]
-    face = FaceMap(landmarks, size)
-    gray = luminance(F.interpolate(crop, size=GRID, mode="area"))
-    edge = border()
-    out, total = crop, torch.zeros(size, size)
-    change: dict[str, float] = {}
-    hair: Tensor | None = None
-    for layer in layers:
-        whole = {value: region(value, face, before, layer.after, gray) for value in layer.state.belief}
-        hair = next((mask for value, mask in whole.items() if value in HAIR_COLOURS), hair)
+
+    def __init__(self, crop: Tensor, landmarks: Tensor, before: dict[str, Tensor]) -> None:
+        size = crop.shape[-1]
+        self.before, self.face = before, FaceMap(landmarks, size)
+        self.gray = luminance(F.interpolate(crop, size=GRID, mode="area"))
+        self.unedited = Rendering(crop, torch.zeros(size, size), {})
+
+    @torch.no_grad()
+    def add(self, done: Rendering, layer: Drawn) -> Rendering:
+        """One layer over what was rendered so far (`unedited` at first)."""
+        whole = {value: region(value, self.face, self.before, layer.after, self.gray) for value in layer.state.belief}
+        hair = next((mask for value, mask in whole.items() if value in HAIR_COLOURS), done.hair)
+        edge = border()
         masks = {value: edge * mask for value, mask in whole.items()}
-        done, mask = _composite(out, layer, masks, face.unit * size / GRID)
-        seen = F.interpolate((done - out).abs().mean(1, keepdim=True), size=GRID, mode="area")[0, 0] / 2
-        change |= {value: float((seen * m).sum() / m.sum().clamp_min(1.0)) for value, m in masks.items()}
-        out, total = done, torch.maximum(total, mask)
-    return Rendering(torch.where(total > 0, out, crop), total, change, hair)
+        crop, mask = _composite(done.crop, layer, masks, self.face.unit * done.crop.shape[-1] / GRID)
+        seen = F.interpolate((crop - done.crop).abs().mean(1, keepdim=True), size=GRID, mode="area")[0, 0] / 2
+        change = {value: float((seen * m).sum() / m.sum().clamp_min(1.0)) for value, m in masks.items()}
+        return Rendering(crop, torch.maximum(done.mask, mask), done.change | change, hair)
+
+
+def render(crop: Tensor, layers: Sequence[Drawn], landmarks: Tensor, before: dict[str, Tensor]) -> Rendering:
+    """Composites the layers of one belief, the later ones over the earlier ones. Arguments as of `Scene`."""
+    scene = Scene(crop, landmarks, before)
+    done = scene.unedited
+    for layer in layers:
+        done = scene.add(done, layer)
+    return done
 
 
 def _composite(out: Tensor, layer: Drawn, masks: dict[str, Tensor], unit: float) -> tuple[Tensor, Tensor]:
-    """One layer over the picture so far: the new picture and where it may differ [S, S]. unit: eye distance in pixels."""
+    """One layer over the picture so far: the new picture and where it may differ [S, S]. unit: eye distance in pixels.
+
+    Only a window around the masks is worked on; the rest of the picture cannot change.
+    """
     size = out.shape[-1]
-    under = out
-    nothing = torch.zeros(GRID, GRID)
-    colour = union([m for v, m in masks.items() if v in COLOUR_EDITS] or [nothing])
-    moving = union([m for v, m in masks.items() if v not in COLOUR_EDITS] or [nothing])
-    colour, moving = (cut(enlarge(mask, size)) for mask in (colour, moving))
-    difference = layer.edited - layer.base
-    for value, mask in masks.items():
+    scale = size // GRID
+    window = _window(union(list(masks.values())), math.ceil(0.3 * unit / scale))
+    if window is None:
+        return out, torch.zeros(size, size)
+    masks = {value: mask[window] for value, mask in masks.items()}
+    rows, columns = (slice(scale * side.start, scale * side.stop) for side in window)
+    under, edited, base = (x[..., rows, columns] for x in (out, layer.edited, layer.base))
+    height, width = under.shape[-2:]
+
+    def full(mask: Tensor) -> Tensor:
+        return enlarge(mask, (height, width))
+
+    colours = {value: full(mask) for value, mask in masks.items() if value in COLOUR_EDITS}
+    geometry = [mask for value, mask in masks.items() if value not in COLOUR_EDITS]
+    difference = edited - base
+    done, colour, moving = under, torch.zeros(height, width), torch.zeros(height, width)
+    for value, mask in colours.items():
         if value in HAIR_COLOURS:
-            hair = enlarge(mask, size)
             goal = (PALETTE[value], min(1.0, layer.state.strength(value)))
-            out = out + hair * (dyed(out, layer.base, layer.edited, hair, 0.05 * unit, goal) - out)
-        elif value in COLOUR_EDITS:
+            done = done + mask * (dyed(done, base, edited, mask, 0.05 * unit, goal) - done)
+        else:
             grain, gain = COLOUR_EDITS[value]
-            out = out + enlarge(mask, size) * gain * blur(difference, grain * unit)
-    out = under + (colour > 0) * (out - under)
-    # Geometry: the layer's own pixels with the photo's tone where something moved, the plain difference where nothing did.
-    tone = slow_part(under - layer.base, dilated(moving), 0.14 * unit)
-    moved = smoothstep(blur(difference[0].abs().mean(0), 0.05 * unit), 0.04, 0.12)
-    own = layer.edited + tone
-    out = out + moving * (moved * (own - out) + (1 - moved) * (1 - colour) * blur(difference, 0.006 * unit))
-    mask = torch.maximum(colour, moving)
-    return torch.where(mask > 0, out.clamp(-1, 1), under), mask
+            done = done + mask * gain * blur(difference, grain * unit)
+    if colours:
+        colour = cut(full(union([masks[value] for value in colours])))
+        done = under + (colour > 0) * (done - under)
+    if (
+        geometry
+    ):  # the layer's own pixels with the photo's tone where something moved, the plain difference where nothing did
+        moving = cut(full(union(geometry)))
+        tone = slow_part(under - base, dilated(moving), 0.14 * unit)
+        moved = smoothstep(blur(difference[0].abs().mean(0), 0.05 * unit), 0.04, 0.12)
+        own = edited + tone
+        done = done + moving * (moved * (own - done) + (1 - moved) * (1 - colour) * blur(difference, 0.006 * unit))
+    part = torch.maximum(colour, moving)
+    picture, mask = out.clone(), torch.zeros(size, size)
+    picture[..., rows, columns] = torch.where(part > 0, done.clamp(-1, 1), under)
+    mask[rows, columns] = part
+    return picture, mask
+
+
+def _window(mask: Tensor, margin: int) -> tuple[slice, slice] | None:
+    """The rows and columns of a mask [GRID, GRID] that hold all of it and ``margin`` pixels more; None for an empty one."""
+    there = mask > 0.01
+    if not bool(there.any()):
+        return None
+    sides = [torch.nonzero(there.any(axis))[:, 0] for axis in (1, 0)]
+    rows, columns = (slice(max(0, int(side[0]) - margin), min(GRID, int(side[-1]) + 1 + margin)) for side in sides)
+    return rows, columns
 
 
 def border(width: int = 18, size: int = GRID) -> Tensor:
@@ -254,7 +295,7 @@ def cut(mask: Tensor) -> Tensor:
 def dilated(mask: Tensor) -> Tensor:
     """The mask with a collar around it, at a quarter of the size and back."""
     small = F.avg_pool2d(mask[None, None], 4)[0, 0]
-    return enlarge(dilate(small, 6), mask.shape[-1])
+    return enlarge(dilate(small, 6), (mask.shape[0], mask.shape[1]))
 
 
 def slow_part(residual: Tensor, where: Tensor, sigma: float, limit: float = 0.4) -> Tensor:

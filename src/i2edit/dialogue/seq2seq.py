@@ -45,7 +45,7 @@ from i2edit.records import Act, Outcome
 MAX_STATE = 48  # ids of a state target at most (23 values and 5 slots would not fit into a consistent belief)
 MAX_REPLY = 56
 CANDIDATES = 4  # sampled replies checked in one batch
-TEMPERATURE, TOP_P = 0.6, 0.9
+TEMPERATURE, TOP_P, LIKELIEST = 0.6, 0.9, 64
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ class DialogueModel:
         self.codec = codec
         self.malformed = 0  # decoded targets that were no sentence of ours; each left the belief as it was
         self.disagreed = 0  # decoded belief texts that differ from what the marks lead to; the marks count
-        self._state_masks = _grammar(codec.size)
+        self._state_masks = _grammar(FIRST_WORD)
 
     @classmethod
     def from_folder(cls, folder: Path) -> DialogueModel:
@@ -225,7 +225,7 @@ class DialogueModel:
     def _decode_states(self, rows: list[list[int]]) -> list[list[int]]:
         """Greedy, constrained to the grammar of state targets."""
         inputs = pad(rows)
-        step = _Steps(self.network, inputs)
+        step = _Steps(self.network, inputs, size=FIRST_WORD)
         last = torch.full((len(rows),), PAD, dtype=torch.long)
         out: list[list[int]] = [[] for _ in rows]
         for _ in range(MAX_STATE):
@@ -328,31 +328,37 @@ class DialogueModel:
 
 
 class _Steps:
-    """One decoder step at a time with cached keys and values; the encoder runs once."""
+    """One decoder step at a time with cached keys and values; the encoder runs once. Only the first ``size`` ids are scored."""
 
-    def __init__(self, network: Any, inputs: torch.Tensor, copies: int = 1) -> None:
+    def __init__(self, network: Any, inputs: torch.Tensor, copies: int = 1, size: int | None = None) -> None:
         mask = (inputs != PAD).long()
         hidden = network.encoder(input_ids=inputs, attention_mask=mask).last_hidden_state
         self.decoder = network.decoder
+        head = self.decoder.cls.predictions
+        self.table, self.bias = head.decoder.weight[:size], head.decoder.bias[:size]
         self.hidden = hidden.repeat_interleave(copies, 0)
         self.mask = mask.repeat_interleave(copies, 0)
         self.cache: Any = None
         # The argument and the result are called "cache" from transformers 5.20 on, "past_key_values" before.
-        self.name = "cache" if "cache" in inspect.signature(network.decoder.forward).parameters else "past_key_values"
+        self.name = (
+            "cache" if "cache" in inspect.signature(network.decoder.bert.forward).parameters else "past_key_values"
+        )
 
     def __call__(self, last: torch.Tensor) -> torch.Tensor:
-        """Latest ids [B] → scores of the next ids [B, vocabulary]."""
-        out = self.decoder(
+        """Latest ids [B] → scores of the next ids [B, size]."""
+        out = self.decoder.bert(
             input_ids=last[:, None], encoder_hidden_states=self.hidden, encoder_attention_mask=self.mask,
             use_cache=True, **{self.name: self.cache},
         )  # fmt: skip
         self.cache = getattr(out, self.name)
-        return out.logits[:, -1].float()
+        head = self.decoder.cls.predictions
+        hidden = head.transform(out.last_hidden_state[:, -1])
+        return torch.nn.functional.linear(hidden, self.table, self.bias).float()
 
 
 def _nucleus(log: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Sample from the likeliest ids that hold TOP_P of the probability. [B, V] log-probabilities → [B]."""
-    ranked, order = log.exp().sort(-1, descending=True)
+    """Sample from the likeliest ids that hold TOP_P of the probability, LIKELIEST at most. [B, V] log-probabilities → [B]."""
+    ranked, order = log.exp().topk(min(LIKELIEST, log.shape[-1]), -1)
     before = ranked.cumsum(-1) - ranked
     ranked = ranked.masked_fill(before > TOP_P, 0.0)
     return order.gather(1, torch.multinomial(ranked, 1, generator=generator))[:, 0]

@@ -62,7 +62,7 @@ KINDS: dict[str, Kind] = {
     "black hair": Kind(COLOUR),
     "gray hair": Kind(COLOUR, releases=("old",)),
     "straight hair": Kind(SHAPE, quantile=1.2, least=2.5),
-    "wavy hair": Kind(SHAPE, quantile=1.2, least=2.5),
+    "wavy hair": Kind(SHAPE, quantile=0.8, least=1.8),
     "receding hairline": Kind(SHAPE, quantile=1.2, least=3.0),
     "sideburns": Kind((0, 18), quantile=1.5, least=4.0, releases=("male",)),
     "bangs": Kind(SHAPE, quantile=1.0, least=2.7),

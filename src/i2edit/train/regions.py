@@ -16,7 +16,8 @@ from pathlib import Path
 import torch
 from torch.nn import functional as F
 
-from i2edit.regions import FEATURE_LAYERS, GROUPS
+from i2edit.nets.mobile import FEATURE_LAYERS
+from i2edit.regions import GROUPS
 
 CLUSTERS, COMPONENTS, SHARPNESS = 16, 40, 40.0
 

@@ -4,6 +4,7 @@ replies.py (what the system says).
     bank/frames/CATEGORY.txt   sentence frames of a behaviour, one a line, filled from wording.py; "self: " lines are for the
                                person speaking, "other: " lines for somebody else
     bank/say/VALUE.txt         whole sentences that ask for one value
+    more/                      as many again in the same layout, for training alone: the benchmark is not made of them
     splits.json                the families of validation and test; all others are training
 
 A family is one frame or one whole sentence. Its content words are those that carry meaning: neither function words nor the
@@ -139,11 +140,12 @@ def family_id(category: str, frame: str) -> str:
 
 
 @functools.cache
-def bank() -> dict[str, tuple[str, ...]]:
-    """Every category and its families: behaviours by name, and the whole sentences of each value as ``say VALUE``."""
+def bank(part: str = "bank") -> dict[str, tuple[str, ...]]:
+    """Every category and its families: behaviours by name, and the whole sentences of each value as ``say VALUE``. ``part``: the
+    folder, "bank" or "more"."""
     found: dict[str, tuple[str, ...]] = {}
     for folder, prefix in (("frames", ""), ("say", "say ")):
-        for path in sorted((FOLDER / "bank" / folder).glob("*.txt")):
+        for path in sorted((FOLDER / part / folder).glob("*.txt")):
             lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
             found[prefix + path.stem] = tuple(dict.fromkeys(line for line in lines if line))
     return found
@@ -151,8 +153,12 @@ def bank() -> dict[str, tuple[str, ...]]:
 
 @functools.cache
 def families(split: str) -> dict[str, tuple[str, ...]]:
-    """Category → the frames of a split. Raises KeyError for an unknown split."""
+    """Category → the frames of a split, or of "more": those of "train" and of the folder more/ as far as they are no kin of a
+    held-out family. Raises KeyError for an unknown split."""
     held = {split: frozenset(names) for split, names in _read_splits().items()}
+    if split == "more":
+        known, new = families("train"), _unrelated(bank("more"))
+        return {c: tuple(dict.fromkeys((*frames, *new.get(c, ())))) for c, frames in known.items()}
     if split == "train":
         out = held["validation"] | held["test"]
         return {c: tuple(f for f in frames if family_id(c, f) not in out) for c, frames in bank().items()}
@@ -208,6 +214,22 @@ def kin(frames: Iterable[tuple[str, str]]) -> list[list[tuple[str, str]]]:
     for i, pair in enumerate(pairs):
         groups.setdefault(find(i), []).append(pair)
     return list(groups.values())
+
+
+def _unrelated(frames: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """The frames whose content words overlap with those of every held-out family by at most OVERLAP."""
+    holders: dict[str, list[frozenset[str]]] = {}
+    for split in SHARE:
+        for held in families(split).values():
+            for words in map(content_words, held):
+                for word in words:
+                    holders.setdefault(word, []).append(words)
+
+    def new(frame: str) -> bool:
+        own = content_words(frame)
+        return all(overlap(own, other) <= OVERLAP for word in own for other in holders.get(word, ()))
+
+    return {category: tuple(filter(new, some)) for category, some in frames.items()}
 
 
 def kept_splits(old: dict[str, list[str]]) -> dict[str, list[str]]:
