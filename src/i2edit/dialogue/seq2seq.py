@@ -254,77 +254,105 @@ class DialogueModel:
         belief, excluded by it, in the photo (``present``), ``blocked``, or suggested before. When nothing changed, the model
         chooses the act. The reply is checked against the outcome; when no candidate is true, a written sentence is used.
         """
-        rng = random.Random(
-            f"{seed}|{len(conv.turns)}|{conv.turns[-1].user if conv.turns else ''}|{heard.state.belief.text}"
-        )
-        belief = heard.state.belief
-        barred = frozenset(present) | frozenset(blocked) | conv.declined | conv.suggested
-        if not heard.understood:
-            return Spoken(rng.choice(NOT_UNDERSTOOD), Act("next"), checked=False)
-        if not conv.turns or conv.turns[-1].user is None:
-            return _written(outcome, _choose_act(belief, barred, rng), belief, heard, rng)
-        changed = bool(outcome.made or outcome.failed or outcome.removed or heard.ops)
-        prefix: list[int] = act_ids(_choose_act(belief, barred, rng)) if changed else []
-        suggestible = {v for v in _suggestable(belief, barred)}
-        spoken = self._speak(conv, heard, outcome, prefix, suggestible, rng)
-        if spoken is None and not changed:  # the model's own choice of act was not usable: choose for it
-            kind = {"question": "answer", "unsupported": "cannot", "foreign": "cannot"}.get(heard.intent, "next")
-            spoken = self._speak(conv, heard, outcome, act_ids(Act(kind)), suggestible, rng)
-        if spoken is not None:
-            return spoken
-        act = _choose_act(belief, barred, rng)
-        return _written(outcome, act, belief, heard, rng)
+        return self.respond_many([(conv, heard, outcome)], present, blocked, seed)[0]
 
-    def _speak(
+    def respond_many(
         self,
-        conv: Conversation,
-        heard: Heard,
-        outcome: Outcome,
-        prefix: list[int],
-        suggestible: set[str],
-        rng: random.Random,
-    ) -> Spoken | None:
-        """The first true candidate among sampled ones, before any that was said in this conversation already; or None."""
-        row = self.codec.response_input(conv, heard, outcome)
-        said = {turn.system for turn in conv.turns}
+        turns: Sequence[tuple[Conversation, Heard, Outcome]],
+        present: frozenset[str] = frozenset(),
+        blocked: frozenset[str] = frozenset(),
+        seed: int = 0,
+    ) -> list[Spoken]:
+        """``respond`` for several conversations in one batch (used by evaluation)."""
+        asked = [_Asked(*turn, frozenset(present) | blocked, seed) for turn in turns]
+        spoken: list[Spoken | None] = [
+            Spoken(one.rng.choice(NOT_UNDERSTOOD), Act("next"), checked=False) if not one.heard.understood else None
+            for one in asked
+        ]
+        open_ = [i for i, one in enumerate(asked) if spoken[i] is None and one.conv.turns and one.conv.turns[-1].user]
+        prefixes = {i: act_ids(asked[i].act()) if asked[i].changed else [] for i in open_}
+        for again in (False, True):
+            if again:  # the model's own choice of act was not usable: choose for it
+                open_ = [i for i in open_ if spoken[i] is None and not asked[i].changed]
+                kinds = {"question": "answer", "unsupported": "cannot", "foreign": "cannot"}
+                prefixes = {i: act_ids(Act(kinds.get(asked[i].heard.intent, "next"))) for i in open_}
+            for i, candidates in zip(open_, self._sample([(asked[i], prefixes[i]) for i in open_]), strict=True):
+                spoken[i] = self._first_true(asked[i], candidates)
+        return [said or _written(one) for one, said in zip(asked, spoken, strict=True)]
+
+    def _first_true(self, asked: _Asked, candidates: list[list[int]]) -> Spoken | None:
+        """The first true candidate, before any that was said in this conversation already; or None."""
+        said = {turn.system for turn in asked.conv.turns}
         again: Spoken | None = None
-        for ids in self._sample(row, prefix, CANDIDATES, rng.getrandbits(48)):
+        for ids in candidates:
             act = _read_act(ids)
-            if act is None or (act.value is not None and act.value not in suggestible):
+            if act is None or (act.value is not None and act.value not in asked.suggestible):
                 continue
             text = self.codec.text(ids)
-            if ids[-1] == END and is_true(text, act, outcome, heard.state.belief, heard.ops):
+            if ids[-1] == END and is_true(text, act, asked.outcome, asked.heard.state.belief, asked.heard.ops):
                 if text not in said:
                     return Spoken(text, act)
                 again = again or Spoken(text, act)
         return again
 
     @torch.inference_mode()
-    def _sample(self, row: list[int], prefix: list[int], count: int, seed: int) -> list[list[int]]:
-        """``count`` sampled targets that begin with ``prefix``, in the order of sampling (so that replies vary with the seed)."""
-        generator = torch.Generator().manual_seed(seed)
-        step = _Steps(self.network, pad([row]), count)
-        last = torch.full((count,), PAD, dtype=torch.long)
-        out: list[list[int]] = [[] for _ in range(count)]
-        ended = torch.zeros(count, dtype=torch.bool)
+    def _sample(self, asked: Sequence[tuple[_Asked, list[int]]]) -> list[list[list[int]]]:
+        """CANDIDATES sampled targets for each, that begin with its prefix, in the order of sampling (so that replies vary with
+        the seed)."""
+        if not asked:
+            return []
+        inputs = pad([self.codec.response_input(one.conv, one.heard, one.outcome) for one, _ in asked])
+        step = _Steps(self.network, inputs, CANDIDATES)
+        chance = torch.cat([one.chance() for one, _ in asked], 1)  # [MAX_REPLY, rows]
+        forced = pad([prefix for _, prefix in asked for _ in range(CANDIDATES)], fill=-1)
+        acts = torch.full((self.codec.size,), -torch.inf)
+        acts[[ID[mark] for mark in ACT_MARKS]] = 0.0
+        last = torch.full((len(forced),), PAD, dtype=torch.long)
+        out: list[list[int]] = [[] for _ in last]
+        ended = torch.zeros(len(last), dtype=torch.bool)
         for position in range(MAX_REPLY):
             scores = step(last)
-            if position < len(prefix):
-                last = torch.full((count,), prefix[position], dtype=torch.long)
-            else:
-                if position == 0:  # an act comes first, and only there
-                    allowed = torch.zeros(scores.shape[-1], dtype=torch.bool)
-                    allowed[[ID[mark] for mark in ACT_MARKS]] = True
-                    scores = scores.masked_fill(~allowed, -torch.inf)
-                log = torch.log_softmax(scores / TEMPERATURE, -1)
-                last = _nucleus(log, generator)
+            if position == 0:  # an act comes first, and only there
+                scores = scores + acts
+            last = _nucleus(torch.log_softmax(scores / TEMPERATURE, -1), chance[position])
+            if position < forced.shape[1]:
+                last = torch.where(forced[:, position] >= 0, forced[:, position], last)
             for ids, token, done in zip(out, last.tolist(), ended.tolist(), strict=True):
                 if not done:
                     ids.append(token)
             ended |= last == END
             if bool(ended.all()):
                 break
-        return out
+        return [out[i : i + CANDIDATES] for i in range(0, len(out), CANDIDATES)]
+
+
+@dataclass
+class _Asked:
+    """A turn that is to be answered, and the chance that goes with it."""
+
+    conv: Conversation
+    heard: Heard
+    outcome: Outcome
+    barred: frozenset[str]  # never suggested
+    seed: int
+
+    def __post_init__(self) -> None:
+        latest = self.conv.turns[-1].user if self.conv.turns else ""
+        belief = self.heard.state.belief
+        self.rng = random.Random(f"{self.seed}|{len(self.conv.turns)}|{latest}|{belief.text}")
+        self.barred = self.barred | self.conv.declined | self.conv.suggested
+        self.suggestible = set(_suggestable(belief, self.barred))
+        made = self.outcome
+        self.changed = bool(made.made or made.failed or made.removed or self.heard.ops)
+
+    def act(self) -> Act:
+        """The next act by the policy."""
+        return _choose_act(self.heard.state.belief, self.barred, self.rng)
+
+    def chance(self) -> torch.Tensor:
+        """[MAX_REPLY, CANDIDATES] in [0, 1): what decides each word."""
+        generator = torch.Generator().manual_seed(self.rng.getrandbits(48))
+        return torch.rand(MAX_REPLY, CANDIDATES, generator=generator)
 
 
 class _Steps:
@@ -356,12 +384,14 @@ class _Steps:
         return torch.nn.functional.linear(hidden, self.table, self.bias).float()
 
 
-def _nucleus(log: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Sample from the likeliest ids that hold TOP_P of the probability, LIKELIEST at most. [B, V] log-probabilities → [B]."""
+def _nucleus(log: torch.Tensor, chance: torch.Tensor) -> torch.Tensor:
+    """Sample from the likeliest ids that hold TOP_P of the probability, LIKELIEST at most. [B, V] log-probabilities, [B] in [0, 1)
+    → [B]."""
     ranked, order = log.exp().topk(min(LIKELIEST, log.shape[-1]), -1)
     before = ranked.cumsum(-1) - ranked
-    ranked = ranked.masked_fill(before > TOP_P, 0.0)
-    return order.gather(1, torch.multinomial(ranked, 1, generator=generator))[:, 0]
+    total = ranked.masked_fill(before > TOP_P, 0.0).cumsum(-1)
+    place = torch.searchsorted(total, chance[:, None] * total[:, -1:], right=True).clamp(max=order.shape[-1] - 1)
+    return order.gather(1, place)[:, 0]
 
 
 def _grammar(size: int) -> torch.Tensor:
@@ -431,10 +461,11 @@ NOT_UNDERSTOOD = (
 )
 
 
-def _written(outcome: Outcome, act: Act, belief: Belief, heard: Heard, rng: random.Random) -> Spoken:
+def _written(asked: _Asked) -> Spoken:
     """The hand-written reply of last resort, made of the same true sentences that the model learned from."""
     from i2edit.data.simulate import system_reply
 
+    outcome, heard, belief, act = asked.outcome, asked.heard, asked.heard.state.belief, asked.act()
     kind = "done"
     if heard.ops and not (outcome.made or outcome.failed or outcome.removed):
         kind = "reset" if heard.ops[-1] == "reset" else "done"
@@ -443,7 +474,7 @@ def _written(outcome: Outcome, act: Act, belief: Belief, heard: Heard, rng: rand
     elif heard.intent == "question":
         kind = "q_can"
     for _ in range(20):
-        text, said = system_reply(kind, heard.marks, outcome, belief, act, rng)
+        text, said = system_reply(kind, heard.marks, outcome, belief, act, asked.rng)
         if is_true(text, said, outcome, belief, heard.ops):
             return Spoken(text, said, checked=False)
     text = "Okay." if not outcome.failed else f"Sorry, {replies.NAMES[outcome.failed[0]][0]} didn't work on this photo."
