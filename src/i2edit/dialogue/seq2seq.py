@@ -38,6 +38,7 @@ from i2edit.dialogue.prompts import (
     is_foreign_script,
     marks_of,
 )
+from i2edit.dialogue.sense import doubt, to_a_machine
 from i2edit.errors import WeightsError
 from i2edit.ontology import EXCLUDES, SLOT_OF, SLOTS, VALUES, Belief, BeliefSyntaxError
 from i2edit.records import Act, Outcome
@@ -190,15 +191,26 @@ class DialogueModel:
         for index, ((conv, _), text) in enumerate(zip(pairs, cleaned, strict=True)):
             if is_foreign_script(text):
                 heard[index] = Heard(state=conv.state, intent="foreign", marks=("<foreign>",))
-            elif not any(c.isalnum() for c in text):  # emoji or punctuation alone
+            elif not any(c.isalpha() for c in text):  # numbers, emoji or punctuation alone
                 heard[index] = Heard(state=conv.state, intent="none", marks=("<none>",))
             else:
                 rows.append(index)
         if rows:
             decoded = self._decode_states([self.codec.state_input(pairs[i][0], cleaned[i]) for i in rows])
-            for index, ids in zip(rows, decoded, strict=True):
-                heard[index] = self._hear(pairs[index][0], ids)
+            for index, (ids, sure) in zip(rows, decoded, strict=True):
+                conv = pairs[index][0]
+                heard[index] = self._believed(conv, cleaned[index], self._hear(conv, ids), sure)
         return [h for h in heard if h is not None]
+
+    def _believed(self, conv: Conversation, text: str, heard: Heard, sure: float) -> Heard:
+        """What was heard, unless it is a change that the message gives no ground for (``sense``): then nothing changes."""
+        if heard.intent != "change":
+            return heard
+        if heard.ops and to_a_machine(text):
+            return Heard(conv.state, intent="unsupported", marks=("<unsupported>",), target=heard.target)
+        if doubt(text, self.codec.whole_words, sure) is not None:
+            return Heard(conv.state, understood=False, intent="none", target=heard.target)
+        return heard
 
     def _hear(self, conv: Conversation, ids: list[int]) -> Heard:
         """Marks of a decoded target, applied exactly; a malformed target changes nothing and is counted."""
@@ -222,21 +234,23 @@ class DialogueModel:
         return heard
 
     @torch.inference_mode()
-    def _decode_states(self, rows: list[list[int]]) -> list[list[int]]:
-        """Greedy, constrained to the grammar of state targets."""
+    def _decode_states(self, rows: list[list[int]]) -> list[tuple[list[int], float]]:
+        """Greedy, constrained to the grammar of state targets; with the probability of the first id, the intent."""
         inputs = pad(rows)
         step = _Steps(self.network, inputs)
         last = torch.full((len(rows),), PAD, dtype=torch.long)
         out: list[list[int]] = [[] for _ in rows]
+        sure: list[float] = []
         for _ in range(MAX_STATE):
             scores = step(last).masked_fill(~self._state_masks[last], -torch.inf)
+            sure = sure or scores.softmax(-1).amax(-1).tolist()
             last = scores.argmax(-1)
             for ids, token in zip(out, last.tolist(), strict=True):
                 if not ids or ids[-1] != END:
                     ids.append(token)
             if all(ids[-1] == END for ids in out):
                 break
-        return out
+        return list(zip(out, sure, strict=True))
 
     # Replies --------------------------------------------------------------------------------------------------------
     def respond(
@@ -254,9 +268,9 @@ class DialogueModel:
         belief, excluded by it, in the photo (``present``), ``blocked``, or suggested before. When nothing changed, the model
         chooses the act. The reply is checked against the outcome; when no candidate is true, a written sentence is used.
         """
-        rng = random.Random(
-            f"{seed}|{len(conv.turns)}|{conv.turns[-1].user if conv.turns else ''}|{heard.state.belief.text}"
-        )
+        said = conv.turns[-1].user if conv.turns else ""
+        key = f"{seed}|{len(conv.turns)}|{said}|{heard.state.belief.text}"
+        rng = random.Random(key.encode("utf-8", "replace"))  # halves of surrogate pairs cannot be encoded
         belief = heard.state.belief
         barred = frozenset(present) | frozenset(blocked) | conv.declined | conv.suggested
         if not heard.understood:
