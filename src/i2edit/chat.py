@@ -34,8 +34,7 @@ if TYPE_CHECKING:
 
     from i2edit.align import Aligned
     from i2edit.beyond import Around
-    from i2edit.dialogue import Conversation
-    from i2edit.dialogue.seq2seq import DialogueModel
+    from i2edit.dialogue import Conversation, Heard, Tracker
     from i2edit.edit.directions import Directions, Layer
     from i2edit.images import Photo
     from i2edit.invert import Inverter
@@ -107,14 +106,15 @@ class Editor:
         directions: Directions,
         segmenter: Segmenter,
         face: DlibFace,
-        dialogue: DialogueModel,
+        dialogue: Tracker,
     ) -> None:
         self.generator, self.picture, self.inverter = generator, picture, inverter
         self.directions, self.segmenter, self.face, self.dialogue = directions, segmenter, face, dialogue
 
     @classmethod
-    def load(cls, *, progress: Progress | None = None) -> Editor:
-        """All shipped and cached weights; those not in the cache are fetched. Raises WeightsError."""
+    def load(cls, *, dialogue: Tracker | None = None, progress: Progress | None = None) -> Editor:
+        """All shipped and cached weights; those not in the cache are fetched. ``dialogue``: another model than the shipped
+        one. Raises WeightsError."""
         import torch
 
         from i2edit.dialogue import load_dialogue
@@ -134,7 +134,7 @@ class Editor:
         tell(0.7, "loading the other networks")
         face = DlibFace.from_weights()
         inverter = Inverter(generator, LPIPS("alex").from_weights(), face, Regressor.from_assets())
-        dialogue = load_dialogue()
+        dialogue = dialogue or load_dialogue()
         tell(1.0, "ready")
         return cls(
             generator, picture, inverter, Directions.from_assets(), Segmenter.from_assets(generator), face, dialogue
@@ -297,7 +297,7 @@ class Chat:
         self._drawn.clear()
         self._rendered.clear()
 
-    def _turn(self, after: Conversation, heard: Any, began: float, tracked: float, seed: int) -> Reply:
+    def _turn(self, after: Conversation, heard: Heard, began: float, tracked: float, seed: int) -> Reply:
         before = self.conversation
         picture = self.picture(after.state)
         outcome = self._outcome(before.state, after.state, picture)
@@ -310,7 +310,7 @@ class Chat:
         parts = {"track": tracked, **picture.seconds, "respond": spent - mark}
         return Reply(
             text, picture.image.copy(), after.state.belief, after.state, spoken.act, outcome,
-            picture.identity_distance, spent - began, parts,
+            picture.identity_distance, spent - began, parts, (*heard.notes, *spoken.notes),
         )  # fmt: skip
 
     def _outcome(self, before: EditState, after: EditState, picture: Picture) -> Outcome:

@@ -24,6 +24,7 @@ from i2edit.errors import I2EditError, MessageError, OutputError
 
 if TYPE_CHECKING:
     from i2edit.chat import Chat, Editor, Reply
+    from i2edit.dialogue import Tracker
 
 app = typer.Typer(
     help="Talk to a photo: edit a face by dialogue, always from the raw photo, on a plain CPU, offline.",
@@ -48,6 +49,18 @@ SeedOption = Annotated[
     typer.Option("--face-seed", help="Use the generated face of this seed (nobody's) instead of a photo.", min=0),
 ]
 FaceOption = Annotated[int | None, typer.Option("--face", help="Which face of several, 1 = the most prominent.", min=1)]
+DialogueOption = Annotated[
+    str | None,
+    typer.Option(
+        help="openai:MODEL lets that model at --base-url listen and answer; the texts of the conversation go there."
+    ),
+]
+AddressOption = Annotated[
+    str | None,
+    typer.Option(
+        "--base-url", help="An OpenAI-compatible address, such as http://127.0.0.1:8080/v1; key: OPENAI_API_KEY."
+    ),
+]
 HELP = "/undo /redo /reset · /belief · /save FILE · /help · /quit"
 
 
@@ -117,7 +130,26 @@ def together(folder: Path) -> Iterator[Path]:
             raise OutputError(f"Not everything can be written into {folder}: {error.strerror or error}.") from error
 
 
-def open_chat(photo: Path | None, face: int | None, face_seed: int | None, editor: Editor | None = None) -> Chat:
+def chosen_dialogue(name: str | None, base_url: str | None) -> Tracker | None:
+    """The model that --dialogue names, and the notice of what leaves the machine; None for the shipped one."""
+    if name is None:
+        if base_url is not None:
+            raise I2EditError("--base-url is the address of a model; name it, too: --dialogue openai:MODEL.")
+        return None
+    from i2edit.dialogue.remote import open_dialogue
+
+    model = open_dialogue(name, base_url)
+    note(f"Note: {model.notice}")
+    return model
+
+
+def open_chat(
+    photo: Path | None,
+    face: int | None,
+    face_seed: int | None,
+    editor: Editor | None = None,
+    dialogue: Tracker | None = None,
+) -> Chat:
     """The chat of a photo or of a generated face; the photo is read before any network is loaded."""
     from i2edit.chat import Editor
     from i2edit.images import open_photo
@@ -125,7 +157,7 @@ def open_chat(photo: Path | None, face: int | None, face_seed: int | None, edito
     if (photo is None) == (face_seed is None):
         raise I2EditError("Give either a photo or --face-seed N, not both and not neither.")
     read = open_photo(photo) if photo is not None else None
-    editor = editor or Editor.load(progress=Bar("Loading"))
+    editor = editor or Editor.load(dialogue=dialogue, progress=Bar("Loading"))
     if read is None:
         assert face_seed is not None
         chat = editor.open_seed(face_seed)
@@ -150,6 +182,8 @@ def run_turns(chat: Chat, messages: list[str], out: Path, title: str = "original
             say(f"you: {message}")
             say(f"i2edit: {reply.text}")
             say(f"    [{reply.belief.text}]  {reply.seconds:.1f} s, identity distance {reply.identity_distance:.2f}")
+            for sentence in reply.notes:
+                note(f"Note: {sentence}")
             name = f"turn-{number}.png"
             save_image(reply.image, folder / name, generated=chat.generated)
             panels.append((frame(chat, reply.image), f"“{message}”"))
@@ -164,6 +198,7 @@ def run_turns(chat: Chat, messages: list[str], out: Path, title: str = "original
                     "seconds": round(reply.seconds, 3),
                     "identity_distance": round(reply.identity_distance, 4),
                     "image": name,
+                    **({"notes": list(reply.notes)} if reply.notes else {}),
                 }
             )
             del reply  # and its picture, before the next one is made
@@ -203,6 +238,8 @@ def edit(
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("i2edit-out"),
     face: FaceOption = None,
     face_seed: SeedOption = None,
+    dialogue: DialogueOption = None,
+    base_url: AddressOption = None,
 ) -> None:
     """Edit a photo by what you say, turn by turn, and write every picture.
 
@@ -214,7 +251,7 @@ def edit(
         raise MessageError('Say at least one thing, for example --say "smile a bit".')
     checked = [check_message(message) for message in messages]
     prepare_folder(out)
-    chat = open_chat(photo, face, face_seed)
+    chat = open_chat(photo, face, face_seed, dialogue=chosen_dialogue(dialogue, base_url))
     run_turns(chat, checked, out)
     say(f"Pictures, transcript.json and {out / 'sheet.png'} are in {out}.")
 
@@ -225,13 +262,15 @@ def chat(
     out: Annotated[Path | None, typer.Option(help="Folder for the pictures (default: i2edit-NAME).")] = None,
     face: FaceOption = None,
     face_seed: SeedOption = None,
+    dialogue: DialogueOption = None,
+    base_url: AddressOption = None,
 ) -> None:
     """Talk to a photo in the terminal. Without a photo, to the face of seed 6001 (nobody's)."""
     if photo is None and face_seed is None:
         face_seed = 6001
     name = photo.stem if photo is not None else f"seed-{face_seed}"
     folder = prepare_folder(out or Path(f"i2edit-{name}"))
-    session = open_chat(photo, face, face_seed)
+    session = open_chat(photo, face, face_seed, dialogue=chosen_dialogue(dialogue, base_url))
     say(f"Ready. Say what you would like, for example “smile a bit and give me bangs”. {HELP}")
     converse(session, folder, read_line)
     say(f"The pictures are in {folder}.")
@@ -259,6 +298,8 @@ def converse(session: Chat, folder: Path, read: Callable[[], str | None]) -> Non
         )
         say(f"i2edit: {reply.text}")
         say(f"    [{reply.belief.text}]  {path}")
+        for sentence in reply.notes:
+            note(f"Note: {sentence}")
 
     buttons = {"/undo": session.undo, "/redo": session.redo, "/reset": session.reset}
     while (line := read()) is not None:
@@ -392,15 +433,20 @@ def track(
     out: Annotated[Path, typer.Option(help="The predictions, in the same shape.")],
     model: ModelOption = None,
     replies: Annotated[bool, typer.Option(help="Also write replies.")] = True,
+    dialogue: DialogueOption = None,
+    base_url: AddressOption = None,
 ) -> None:
     """Predict belief and reply of every user turn, given the true history before it."""
     from i2edit.dialogue import load_dialogue
     from i2edit.dialogue.tracking import track_file
 
-    done = track_file(gold, out, load_dialogue(model), Bar("Tracking"), replies=replies)
+    tracker = chosen_dialogue(dialogue, base_url) or load_dialogue(model)
+    done = track_file(gold, out, tracker, Bar("Tracking"), replies=replies)
     say(f"{out}: {done.turns} user turns of {done.dialogues} dialogues.")
     if done.refused:
         note(f"{done.refused} messages could not be taken; their beliefs stay as they were.")
+    if done.replaced:
+        note(f"{done.replaced} turns are the shipped model's, because the other one gave no answer that could be used.")
 
 
 @evaluate_app.command("dialogue")
@@ -411,13 +457,15 @@ def evaluate_dialogue(
     ] = None,
     train: Annotated[Path | None, typer.Option(help="A train.jsonl, for the two floors of the replies.")] = None,
     model: ModelOption = None,
+    dialogue: DialogueOption = None,
+    base_url: AddressOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
 ) -> None:
     """Joint accuracy, slots, errors by behaviour, acts, BLEU and Distinct of predicted dialogues."""
     from i2edit.bench.table3 import run
     from i2edit.dialogue import load_dialogue
 
-    tracker = None if pred is not None else load_dialogue(model)
+    tracker = None if pred is not None else chosen_dialogue(dialogue, base_url) or load_dialogue(model)
     found = run(gold, train, tracker, pred, progress=Bar("Tracking"))
     say(json.dumps(found, indent=None if as_json else 1))
 

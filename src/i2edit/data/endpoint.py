@@ -89,6 +89,9 @@ class Endpoint:
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False, compare=False)
     _local: threading.local = field(default_factory=threading.local, init=False, repr=False, compare=False)
     _next: float = field(default=0.0, init=False, repr=False, compare=False)  # when the next request may start
+    _unknown: frozenset[str] = field(
+        default=frozenset(), init=False, repr=False, compare=False
+    )  # refused by this server
 
     def __post_init__(self) -> None:
         self.base_url = self.base_url.strip().rstrip("/").removesuffix("/chat/completions")
@@ -121,19 +124,46 @@ class Endpoint:
         return f"{self.base_url}/chat/completions"
 
     def chat(
-        self, messages: Sequence[Message], *, json: bool = False, temperature: float = 1.0, max_tokens: int = 512
+        self,
+        messages: Sequence[Message],
+        *,
+        json: bool | Mapping[str, Any] = False,
+        temperature: float = 1.0,
+        max_tokens: int = 512,
     ) -> str:
         """The text of the answer to ``messages`` (``{"role": .., "content": ..}``). With ``json`` the server is asked for a
-        JSON object, and the text returned is one. Raises EndpointError."""
-        body: dict[str, Any] = {
-            "model": self.model,
-            "messages": [dict(message) for message in messages],
-            "temperature": temperature,
-            "max_tokens": max_tokens,
-        }
-        if json:
-            body["response_format"] = {"type": "json_object"}
-        data = dumps(body).encode()
+        JSON object, and the text returned is one; with a JSON schema there, for one that follows it, which is not checked.
+        What a server does not know (schemas, then JSON objects; newer names and limits of settings) it is asked without,
+        from then on. Raises EndpointError."""
+        while True:
+            body: dict[str, Any] = {
+                "model": self.model,
+                "messages": [dict(message) for message in messages],
+                **self._settings(json, temperature, max_tokens),
+            }
+            try:
+                return self._answer(dumps(body).encode(), bool(json))
+            except EndpointError as error:
+                dropped = _to_drop(body, str(error)) if error.kind == "refused" else None
+                if dropped is None:
+                    raise
+                self._unknown |= {dropped}
+
+    def _settings(self, json: bool | Mapping[str, Any], temperature: float, max_tokens: int) -> dict[str, Any]:
+        """What goes beside the messages, as far as the server takes it."""
+        limit = "max_completion_tokens" if "max_tokens" in self._unknown else "max_tokens"
+        found: dict[str, Any] = {limit: max_tokens}
+        if "temperature" not in self._unknown:
+            found["temperature"] = temperature
+        if isinstance(json, Mapping) and "json_schema" not in self._unknown:
+            schema = {"name": "answer", "strict": True, "schema": dict(json)}
+            found["response_format"] = {"type": "json_schema", "json_schema": schema}
+        elif json and "json_object" not in self._unknown:
+            found["response_format"] = {"type": "json_object"}
+        return found
+
+    def _answer(self, data: bytes, json: bool) -> str:
+        """The text of the answer to one request, repeated where that may help."""
         for attempt in range(1, max(1, self.attempts) + 1):
             self._wait_for_turn()
             try:
@@ -209,7 +239,7 @@ class Endpoint:
                 self._complain(status, _plain(content, key), headers.get("Retry-After"), bool(key))
             try:
                 return loads(content)
-            except ValueError:
+            except (ValueError, RecursionError):
                 pass
             shown = _plain(content, key)
             trouble = EndpointError(f"{self.url} did not answer with JSON but with: {shown or 'nothing'}.", "nonsense")
@@ -315,6 +345,18 @@ def _seconds(retry_after: str | None) -> float | None:
         return None
 
 
+def _to_drop(body: Mapping[str, Any], said: str) -> str | None:
+    """The part of a refused request to leave out next time, by what the server says; None where it lies elsewhere."""
+    if "max_tokens" in body and "max_completion_tokens" in said:
+        return "max_tokens"
+    if "temperature" in body and "temperature" in said:
+        return "temperature"
+    form = body.get("response_format", {}).get("type")
+    if form and re.search(r"response.?format|json|schema|grammar", said, re.IGNORECASE):
+        return str(form)
+    return None
+
+
 def _plain(content: bytes, key: str) -> str:
     """What a server said, fit to be shown: its error message where there is one, one line, short, without the key."""
     text = content[:20_000].decode("utf-8", "replace")
@@ -325,7 +367,7 @@ def _plain(content: bytes, key: str) -> str:
             parts = [str(error[name]) for name in ("message", "code", "type") if error.get(name)]
             error = f"{parts[0]} ({parts[1]})" if len(parts) > 1 else "".join(parts)
         text = str(error or text)
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         pass
     if key:
         text = text.replace(key, "…")
@@ -339,7 +381,7 @@ def _as_json(text: str) -> str:
     text = fenced[1].strip() if fenced else text
     try:
         sound = isinstance(loads(text), dict)
-    except ValueError:
+    except (ValueError, RecursionError):
         sound = False
     if not sound:
         raise EndpointError("The model was asked for a JSON object and answered with something else.", "empty")

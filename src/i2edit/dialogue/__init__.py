@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from i2edit.dialogue.history import Conversation, Heard, Spoken
+from i2edit.dialogue.history import Conversation, Heard, Spoken, Tracker
 
 if TYPE_CHECKING:
     from i2edit.dialogue.seq2seq import DialogueModel
@@ -25,4 +25,4 @@ def load_dialogue(path: Path | None = None) -> DialogueModel:
     return DialogueModel.from_folder(Path(path) if path is not None else SHIPPED)
 
 
-__all__ = ["SHIPPED", "Conversation", "Heard", "Spoken", "load_dialogue"]
+__all__ = ["SHIPPED", "Conversation", "Heard", "Spoken", "Tracker", "load_dialogue"]

@@ -8,12 +8,12 @@ itself stays undone, and when it changes something beyond that, undo returns to 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 from i2edit.ontology import SLOTS, Belief, EditState
-from i2edit.records import Act, Turn, check_event
+from i2edit.records import Act, Outcome, Turn, check_event
 
 OPS = ("undo", "redo", "reset")
 # Behaviours (data/simulate.py) that step through the history → the steps.
@@ -33,6 +33,7 @@ class Heard:
     ``state``: edit state after the turn. ``ops``: "undo"/"redo"/"reset" in order, "undo" twice for two steps.
     ``intent``: change, none, question, unsupported or foreign. ``understood``: False when the decoded text was malformed
     (then nothing changed). ``marks``: the control tokens heard. ``target``: the decoded text as it was, for inspection.
+    ``notes``: sentences for the person, such as that another model than the chosen one had to listen.
     """
 
     state: EditState
@@ -41,15 +42,17 @@ class Heard:
     intent: str = "change"
     marks: tuple[str, ...] = ()
     target: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Spoken:
-    """A reply and its act. ``checked`` is False when the hand-written sentence had to be used."""
+    """A reply and its act. ``checked`` is False when the hand-written sentence had to be used; ``notes`` as in Heard."""
 
     text: str
     act: Act
     checked: bool = True
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -135,6 +138,27 @@ class Conversation:
     def _declined(self, belief: Belief) -> frozenset[str]:
         offered = self.suggestion
         return self.declined | {offered} if offered is not None and offered not in belief else self.declined
+
+
+class Tracker(Protocol):
+    """A dialogue model: ``seq2seq.DialogueModel``, ``remote.RemoteDialogue``. It knows no conversation."""
+
+    def track(self, conv: Conversation, text: str) -> Heard:
+        """What a message means in this conversation. Raises MessageError if it cannot take it."""
+
+    def track_many(self, pairs: Sequence[tuple[Conversation, str]]) -> list[Heard]:
+        """``track`` for several conversations at once."""
+
+    def respond(
+        self,
+        conv: Conversation,
+        heard: Heard,
+        outcome: Outcome,
+        present: frozenset[str] = frozenset(),
+        blocked: frozenset[str] = frozenset(),
+        seed: int = 0,
+    ) -> Spoken:
+        """The reply to the latest turn of ``conv``, true after ``outcome``; never suggests ``present`` or ``blocked``."""
 
 
 def apply_marks(state: EditState, marks: tuple[str, ...]) -> EditState:

@@ -10,7 +10,8 @@ response" for replies (one sentence of the paper's section 4.1 swaps the two; it
 
 Control tokens, slots and values are single ids of their own, outside the reach of what a person can type; a person's text
 is split into lower-cased word pieces (MiniLM's, fewer of them), and replies get their capitals back by rule. Stripping the control tokens from a state target gives exactly the belief's
-text form. Exchanges that do not fit into WINDOW ids are represented by the belief and the stacks that they led to.
+text form. Exchanges that do not fit into WINDOW ids, and what earlier texts have beyond EARLIER pieces, are represented
+by the belief and the stacks that they led to.
 """
 
 from __future__ import annotations
@@ -19,16 +20,19 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from i2edit.dialogue.history import DEGREES, INTENTS, Conversation, Heard
 from i2edit.errors import MessageError
 from i2edit.ontology import SLOTS, VALUES, Belief
-from i2edit.records import ACTS, Outcome
+from i2edit.records import ACTS, Outcome, Turn
 
 WINDOW = 128  # ids of the input in all; the latest message is never cut
 MAX_CHARACTERS = 1000
-MAX_PIECES = 360  # of one message; with beliefs and the newest exchange it fits the network's 512 positions
+MAX_PIECES = 360  # of one message; with beliefs and the newest exchange it fits the network's positions
+EARLIER = 96  # pieces of an earlier message (its beginning) and of a reply (its end, where its question is)
+SHORTEST = 24  # of the newest ones, where more does not fit: what is longer than in training drowns the message
 
 STATE_PROMPT = "translate dialogue to dialogue state"
 RESPONSE_PROMPT = "translate dialogue to dialogue response"
@@ -48,24 +52,37 @@ FIRST_WORD = len(SPECIALS)  # ids from here on are the tokenizer's, shifted
 BELIEF_IDS = frozenset(ID[token] for token in ("none", *(f"{slot}:" for slot in SLOTS), *VALUES))
 MARK_IDS = frozenset(ID[m] for m in (*INTENT_MARKS, *OPS_MARKS, "<keep>", *DEGREES, *VALUE_MARKS, *SLOT_MARKS))
 
-_EMOJI = re.compile(
-    "[\U0001f000-\U0001faff\u2600-\u27bf\u2190-\u21ff\u2b00-\u2bff\ufe0f\u200d\u20e3\U000e0000-\U000e007f]"
-)
+_EMOJI = re.compile("[\U0001f000-\U0001faff\u2600-\u27bf\u2190-\u21ff\u2b00-\u2bff]")
+_MARKUP = re.compile(r"<[^<>\s\d][^<>]{0,200}>")  # tags of any language, and what looks like our control tokens
 
 
 def clean(text: str) -> str:
-    """What the model reads of a message: emoji and control characters become spaces, quotes are plain, spaces single.
-    Raises MessageError for an empty or over-long message."""
+    """What the model reads of a message (``tidy``). Raises MessageError for an empty or over-long message."""
     if not isinstance(text, str) or not text.strip():
         raise MessageError("The message is empty. Say what you would like to change, for example: a smile, please.")
     if len(text) > MAX_CHARACTERS:
         raise MessageError(f"The message has {len(text)} characters; please keep it under {MAX_CHARACTERS}.")
-    text = unicodedata.normalize("NFKC", text).translate(
+    return tidy(text)
+
+
+def tidy(text: str) -> str:
+    r"""Emoji, signs and markup become spaces, what cannot be seen (control characters, marks of direction, spaces of no width,
+    halves of surrogate pairs) and rings around letters go without a trace, quotes are plain, spaces single.
+
+    >>> tidy("sm\u00adile \u202eplease 😀")
+    'smile please'
+    """
+    text = _MARKUP.sub(" ", unicodedata.normalize("NFKC", text)).translate(
         {0x2019: "'", 0x2018: "'", 0x201C: '"', 0x201D: '"', 0x2014: "-", 0x2013: "-"}
     )
-    text = _EMOJI.sub(" ", text)
-    text = "".join(" " if unicodedata.category(c)[0] == "C" or unicodedata.category(c) == "So" else c for c in text)
-    return " ".join(text.split())
+    return " ".join("".join(map(_seen, _EMOJI.sub(" ", text))).split())
+
+
+def _seen(sign: str) -> str:
+    kind = unicodedata.category(sign)
+    if sign in "\t\n\v\f\r\x85" or kind[0] == "Z" or kind == "So":
+        return " "
+    return "" if kind[0] == "C" or kind == "Me" or "\ufe00" <= sign <= "\ufe0f" else sign
 
 
 def is_foreign_script(text: str) -> bool:
@@ -80,6 +97,11 @@ class Codec:
     """The ids of text; ``tokenizer`` is a ``tokenizers.Tokenizer`` (uncased word pieces)."""
 
     tokenizer: Any
+
+    @cached_property
+    def whole_words(self) -> frozenset[str]:
+        """The words of more than one letter that are one piece."""
+        return frozenset(piece for piece in self.tokenizer.get_vocab() if len(piece) > 1 and piece.isalpha())
 
     @property
     def size(self) -> int:
@@ -112,16 +134,25 @@ class Codec:
         room = window - len(head) - len(tail) - 1
         exchanges: list[int] = []
         for turn in reversed(conv.turns):
-            ids = [ID["<system>"], *self.words(turn.system)] if turn.system else []
-            if turn.event is not None:
-                ids += [ID["<event>"], event_id(turn.event)]
-            else:
-                ids += [ID["<user>"], *self.words(clean(turn.user or "."))[:96]]
-            if len(ids) > room and exchanges:  # the newest exchange is always there: a bare yes binds to it
+            ids = self.exchange(turn, EARLIER)
+            if len(ids) > room and not exchanges:  # the newest is always there, because a bare yes binds to it
+                ids = self.exchange(turn, SHORTEST)
+            if len(ids) > room and exchanges:
                 break
             room -= len(ids)
             exchanges += ids
         return [*head, *exchanges, *tail, END]
+
+    def exchange(self, turn: Turn, longest: int) -> list[int]:
+        """An earlier reply and what it answered: the end of the one, where its question is, and the beginning of the other."""
+        ids = self.reply(turn, longest)
+        if turn.event is not None:
+            return [*ids, ID["<event>"], event_id(turn.event)]
+        return [*ids, ID["<user>"], *self.words(tidy(turn.user or "."))[:longest]]
+
+    def reply(self, turn: Turn, longest: int = EARLIER) -> list[int]:
+        """The end of the reply of an earlier turn."""
+        return [ID["<system>"], *self.words(tidy(turn.system))[-longest:]] if turn.system else []
 
     def state_target(self, heard: Heard) -> list[int]:
         """Control tokens and the belief's text form, ending with <end>."""
@@ -135,9 +166,9 @@ class Codec:
                 ids += [ID[name], *(ID[value] for value in chosen)]
         ids += [ID[mark] for mark in heard.marks if mark in INTENT_MARKS or mark in OPS_MARKS or mark in DEGREES]
         ids += [ID["<state>"], *values(heard.state.belief)]
-        if len(conv.turns) > 1 and conv.turns[-2].system:
-            ids += [ID["<system>"], *self.words(conv.turns[-2].system or "")]
-        return [*ids, ID["<user>"], *self.words(clean(conv.turns[-1].user or "."))[:96], END]
+        if len(conv.turns) > 1:
+            ids += self.reply(conv.turns[-2])
+        return [*ids, ID["<user>"], *self.words(tidy(conv.turns[-1].user or "."))[:EARLIER], END]
 
 
 _NO_SPACE_AROUND = frozenset("'-(")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ from i2edit.dialogue.prompts import (
     is_foreign_script,
     marks_of,
 )
+from i2edit.dialogue.sense import doubt, to_a_machine
 from i2edit.errors import WeightsError
 from i2edit.ontology import EXCLUDES, SLOT_OF, SLOTS, VALUES, Belief, BeliefSyntaxError
 from i2edit.records import Act, Outcome
@@ -190,15 +191,26 @@ class DialogueModel:
         for index, ((conv, _), text) in enumerate(zip(pairs, cleaned, strict=True)):
             if is_foreign_script(text):
                 heard[index] = Heard(state=conv.state, intent="foreign", marks=("<foreign>",))
-            elif not any(c.isalnum() for c in text):  # emoji or punctuation alone
+            elif not any(c.isalpha() for c in text):  # numbers, emoji or punctuation alone
                 heard[index] = Heard(state=conv.state, intent="none", marks=("<none>",))
             else:
                 rows.append(index)
         if rows:
             decoded = self._decode_states([self.codec.state_input(pairs[i][0], cleaned[i]) for i in rows])
-            for index, ids in zip(rows, decoded, strict=True):
-                heard[index] = self._hear(pairs[index][0], ids)
+            for index, (ids, sure) in zip(rows, decoded, strict=True):
+                conv = pairs[index][0]
+                heard[index] = self._believed(conv, cleaned[index], self._hear(conv, ids), sure)
         return [h for h in heard if h is not None]
+
+    def _believed(self, conv: Conversation, text: str, heard: Heard, sure: float) -> Heard:
+        """What was heard, unless it is a change that the message gives no ground for (``sense``): then nothing changes."""
+        if heard.intent != "change":
+            return heard
+        if heard.ops and to_a_machine(text):
+            return Heard(conv.state, intent="unsupported", marks=("<unsupported>",), target=heard.target)
+        if doubt(text, self.codec.whole_words, sure) is not None:
+            return Heard(conv.state, understood=False, intent="none", target=heard.target)
+        return heard
 
     def _hear(self, conv: Conversation, ids: list[int]) -> Heard:
         """Marks of a decoded target, applied exactly; a malformed target changes nothing and is counted."""
@@ -222,21 +234,23 @@ class DialogueModel:
         return heard
 
     @torch.inference_mode()
-    def _decode_states(self, rows: list[list[int]]) -> list[list[int]]:
-        """Greedy, constrained to the grammar of state targets."""
+    def _decode_states(self, rows: list[list[int]]) -> list[tuple[list[int], float]]:
+        """Greedy, constrained to the grammar of state targets; with the probability of the first id, the intent."""
         inputs = pad(rows)
         step = _Steps(self.network, inputs, size=FIRST_WORD)
         last = torch.full((len(rows),), PAD, dtype=torch.long)
         out: list[list[int]] = [[] for _ in rows]
+        sure: list[float] = []
         for _ in range(MAX_STATE):
             scores = step(last).masked_fill(~self._state_masks[last], -torch.inf)
+            sure = sure or scores.softmax(-1).amax(-1).tolist()
             last = scores.argmax(-1)
             for ids, token in zip(out, last.tolist(), strict=True):
                 if not ids or ids[-1] != END:
                     ids.append(token)
             if all(ids[-1] == END for ids in out):
                 break
-        return out
+        return list(zip(out, sure, strict=True))
 
     # Replies --------------------------------------------------------------------------------------------------------
     def respond(
@@ -269,31 +283,25 @@ class DialogueModel:
             Spoken(one.rng.choice(NOT_UNDERSTOOD), Act("next"), checked=False) if not one.heard.understood else None
             for one in asked
         ]
-        open_ = [i for i, one in enumerate(asked) if spoken[i] is None and one.conv.turns and one.conv.turns[-1].user]
-        prefixes = {i: act_ids(asked[i].act()) if asked[i].changed else [] for i in open_}
+        left = [
+            i for i, one in enumerate(asked)
+            if spoken[i] is None and one.conv.turns and one.conv.turns[-1].user is not None
+        ]  # fmt: skip
+        prefixes = {i: act_ids(asked[i].act()) if asked[i].changed else [] for i in left}
         for again in (False, True):
             if again:  # the model's own choice of act was not usable: choose for it
-                open_ = [i for i in open_ if spoken[i] is None and not asked[i].changed]
+                left = [i for i in left if spoken[i] is None and not asked[i].changed]
                 kinds = {"question": "answer", "unsupported": "cannot", "foreign": "cannot"}
-                prefixes = {i: act_ids(Act(kinds.get(asked[i].heard.intent, "next"))) for i in open_}
-            for i, candidates in zip(open_, self._sample([(asked[i], prefixes[i]) for i in open_]), strict=True):
-                spoken[i] = self._first_true(asked[i], candidates)
-        return [said or _written(one) for one, said in zip(asked, spoken, strict=True)]
-
-    def _first_true(self, asked: _Asked, candidates: list[list[int]]) -> Spoken | None:
-        """The first true candidate, before any that was said in this conversation already; or None."""
-        said = {turn.system for turn in asked.conv.turns}
-        again: Spoken | None = None
-        for ids in candidates:
-            act = _read_act(ids)
-            if act is None or (act.value is not None and act.value not in asked.suggestible):
-                continue
-            text = self.codec.text(ids)
-            if ids[-1] == END and is_true(text, act, asked.outcome, asked.heard.state.belief, asked.heard.ops):
-                if text not in said:
-                    return Spoken(text, act)
-                again = again or Spoken(text, act)
-        return again
+                prefixes = {i: act_ids(Act(kinds.get(asked[i].heard.intent, "next"))) for i in left}
+            for i, sampled in zip(left, self._sample([(asked[i], prefixes[i]) for i in left]), strict=True):
+                one = asked[i]
+                whole = [ids for ids in sampled if ids[-1] == END]
+                candidates = ((self.codec.text(ids), act) for ids in whole if (act := _read_act(ids)) is not None)
+                spoken[i] = first_true(candidates, one.conv, one.heard, one.outcome, one.barred)
+        return [
+            said or written(one.outcome, one.act(), one.heard.state.belief, one.heard, one.rng)
+            for one, said in zip(asked, spoken, strict=True)
+        ]
 
     @torch.inference_mode()
     def _sample(self, asked: Sequence[tuple[_Asked, list[int]]]) -> list[list[list[int]]]:
@@ -326,6 +334,27 @@ class DialogueModel:
         return [out[i : i + CANDIDATES] for i in range(0, len(out), CANDIDATES)]
 
 
+def first_true(
+    candidates: Iterable[tuple[str, Act]],
+    conv: Conversation,
+    heard: Heard,
+    outcome: Outcome,
+    barred: frozenset[str],
+) -> Spoken | None:
+    """The first candidate (text, act) that is true and suggests nothing ``barred`` or settled, before any that was said in
+    this conversation already; or None."""
+    belief = heard.state.belief
+    suggestible = {None, *_suggestable(belief, barred)}
+    said = {turn.system for turn in conv.turns}
+    again: Spoken | None = None
+    for text, act in candidates:
+        if act.value in suggestible and is_true(text, act, outcome, belief, heard.ops):
+            if text not in said:
+                return Spoken(text, act)
+            again = again or Spoken(text, act)
+    return again
+
+
 @dataclass
 class _Asked:
     """A turn that is to be answered, and the chance that goes with it."""
@@ -338,10 +367,9 @@ class _Asked:
 
     def __post_init__(self) -> None:
         latest = self.conv.turns[-1].user if self.conv.turns else ""
-        belief = self.heard.state.belief
-        self.rng = random.Random(f"{self.seed}|{len(self.conv.turns)}|{latest}|{belief.text}")
+        key = f"{self.seed}|{len(self.conv.turns)}|{latest}|{self.heard.state.belief.text}"
+        self.rng = random.Random(key.encode("utf-8", "replace"))  # halves of surrogate pairs cannot be encoded
         self.barred = self.barred | self.conv.declined | self.conv.suggested
-        self.suggestible = set(_suggestable(belief, self.barred))
         made = self.outcome
         self.changed = bool(made.made or made.failed or made.removed or self.heard.ops)
 
@@ -461,11 +489,10 @@ NOT_UNDERSTOOD = (
 )
 
 
-def _written(asked: _Asked) -> Spoken:
+def written(outcome: Outcome, act: Act, belief: Belief, heard: Heard, rng: random.Random) -> Spoken:
     """The hand-written reply of last resort, made of the same true sentences that the model learned from."""
     from i2edit.data.simulate import system_reply
 
-    outcome, heard, belief, act = asked.outcome, asked.heard, asked.heard.state.belief, asked.act()
     kind = "done"
     if heard.ops and not (outcome.made or outcome.failed or outcome.removed):
         kind = "reset" if heard.ops[-1] == "reset" else "done"
@@ -474,7 +501,7 @@ def _written(asked: _Asked) -> Spoken:
     elif heard.intent == "question":
         kind = "q_can"
     for _ in range(20):
-        text, said = system_reply(kind, heard.marks, outcome, belief, act, asked.rng)
+        text, said = system_reply(kind, heard.marks, outcome, belief, act, rng)
         if is_true(text, said, outcome, belief, heard.ops):
             return Spoken(text, said, checked=False)
     text = "Okay." if not outcome.failed else f"Sorry, {replies.NAMES[outcome.failed[0]][0]} didn't work on this photo."

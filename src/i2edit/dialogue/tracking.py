@@ -20,11 +20,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Protocol
 
 from i2edit.data.phrases.wording import PARTS
 from i2edit.dialogue.check import mentions
-from i2edit.dialogue.history import STEPS, Conversation, Heard, Spoken, hear_marks
+from i2edit.dialogue.history import STEPS, Conversation, Heard, Spoken, Tracker, hear_marks
 from i2edit.errors import DataError, MessageError, OutputError
 from i2edit.ontology import SLOTS, EditState, in_order
 from i2edit.records import Dialogue, Outcome, Turn, read_dialogues, write_dialogues
@@ -33,27 +32,19 @@ Progress = Callable[[float, str], None]
 Pair = tuple[Conversation, str]
 
 
-class Tracker(Protocol):
-    """What is needed of a dialogue model (``seq2seq.DialogueModel`` is one)."""
-
-    def track_many(self, pairs: Sequence[Pair]) -> list[Heard]:
-        """What each message means in its conversation. Raises MessageError if it cannot take one."""
-
-    def respond(self, conv: Conversation, heard: Heard, outcome: Outcome) -> Spoken:
-        """The reply to the latest turn of ``conv``."""
-
-
 @dataclass(frozen=True)
 class Tracked:
     """What ``track_file`` did. ``refused``: messages that the model did not take (the belief stays, its sentence is the
     reply). ``left_out``: turns tracked without the words of an earlier message that the model does not take (the belief
-    and the stacks that it led to are there). ``malformed``: decoded targets that meant nothing. Seconds are totals."""
+    and the stacks that it led to are there). ``malformed``: messages of which nothing could be made. ``replaced``: turns
+    that another model than the chosen one heard or answered. Seconds are totals."""
 
     dialogues: int
     turns: int
     refused: int
     left_out: int
     malformed: int
+    replaced: int
     seconds_track: float
     seconds_respond: float
 
@@ -252,7 +243,7 @@ def track_file(
         raise OutputError(f"{out} is the gold file itself; please name another one for the predictions.")
     tell = progress or (lambda share, name: None)
     turns = [list(dialogue.turns) for dialogue in dialogues]
-    refused = left_out = malformed = done = 0
+    refused = left_out = malformed = replaced = done = 0
     seconds = [0.0, 0.0]
     rows = (
         (i, j, conv)
@@ -273,10 +264,11 @@ def track_file(
                     continue
                 left_out += conv is not full
                 malformed += not heard.understood
-                pred = _predicted(turn, heard.state, None)
+                pred, notes = _predicted(turn, heard.state, None), heard.notes
                 if replies:
                     spoken = reply_to(model, conv, turn, heard)
-                    pred = replace(pred, system=spoken.text, act=spoken.act)
+                    pred, notes = replace(pred, system=spoken.text, act=spoken.act), (*notes, *spoken.notes)
+                replaced += bool(notes)
                 turns[i][j] = pred
             seconds[0] += tracked - began
             seconds[1] += time.perf_counter() - tracked
@@ -292,7 +284,7 @@ def track_file(
         except OSError as error:
             raise OutputError(f"{out} cannot be written: {error.strerror or error}.") from error
     tell(1.0, "tracked")
-    return Tracked(len(dialogues), total, refused, left_out, malformed, seconds[0], seconds[1])
+    return Tracked(len(dialogues), total, refused, left_out, malformed, replaced, seconds[0], seconds[1])
 
 
 def _user_turns(dialogue: Dialogue) -> list[int]:
