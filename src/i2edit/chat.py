@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from i2edit.beyond import Around
     from i2edit.dialogue import Conversation
     from i2edit.dialogue.seq2seq import DialogueModel
+    from i2edit.dialogue.t5 import T5Dialogue
     from i2edit.edit.directions import Directions
     from i2edit.images import Photo
     from i2edit.invert import Inverter
@@ -104,7 +105,7 @@ class Editor:
         directions: Directions,
         segmenter: Segmenter,
         face: DlibFace,
-        dialogue: DialogueModel,
+        dialogue: DialogueModel | T5Dialogue,
     ) -> None:
         self.generator, self.picture, self.inverter = generator, picture, inverter
         self.directions, self.segmenter, self.face, self.dialogue = directions, segmenter, face, dialogue

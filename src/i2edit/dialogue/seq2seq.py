@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -262,18 +262,17 @@ class DialogueModel:
         if not heard.understood:
             return Spoken(rng.choice(NOT_UNDERSTOOD), Act("next"), checked=False)
         if not conv.turns or conv.turns[-1].user is None:
-            return _written(outcome, _choose_act(belief, barred, rng), belief, heard, rng)
+            return written(outcome, _choose_act(belief, barred, rng), belief, heard, rng)
         changed = bool(outcome.made or outcome.failed or outcome.removed or heard.ops)
         prefix: list[int] = act_ids(_choose_act(belief, barred, rng)) if changed else []
-        suggestible = {v for v in _suggestable(belief, barred)}
-        spoken = self._speak(conv, heard, outcome, prefix, suggestible, rng)
+        spoken = self._speak(conv, heard, outcome, prefix, barred, rng)
         if spoken is None and not changed:  # the model's own choice of act was not usable: choose for it
             kind = {"question": "answer", "unsupported": "cannot", "foreign": "cannot"}.get(heard.intent, "next")
-            spoken = self._speak(conv, heard, outcome, act_ids(Act(kind)), suggestible, rng)
+            spoken = self._speak(conv, heard, outcome, act_ids(Act(kind)), barred, rng)
         if spoken is not None:
             return spoken
         act = _choose_act(belief, barred, rng)
-        return _written(outcome, act, belief, heard, rng)
+        return written(outcome, act, belief, heard, rng)
 
     def _speak(
         self,
@@ -281,23 +280,14 @@ class DialogueModel:
         heard: Heard,
         outcome: Outcome,
         prefix: list[int],
-        suggestible: set[str],
+        barred: frozenset[str],
         rng: random.Random,
     ) -> Spoken | None:
         """The first true candidate among sampled ones, before any that was said in this conversation already; or None."""
         row = self.codec.response_input(conv, heard, outcome)
-        said = {turn.system for turn in conv.turns}
-        again: Spoken | None = None
-        for ids in self._sample(row, prefix, CANDIDATES, rng.getrandbits(48)):
-            act = _read_act(ids)
-            if act is None or (act.value is not None and act.value not in suggestible):
-                continue
-            text = self.codec.text(ids)
-            if ids[-1] == END and is_true(text, act, outcome, heard.state.belief, heard.ops):
-                if text not in said:
-                    return Spoken(text, act)
-                again = again or Spoken(text, act)
-        return again
+        decoded = [ids for ids in self._sample(row, prefix, CANDIDATES, rng.getrandbits(48)) if ids[-1] == END]
+        candidates = ((self.codec.text(ids), act) for ids in decoded if (act := _read_act(ids)) is not None)
+        return first_true(candidates, conv, heard, outcome, barred)
 
     @torch.inference_mode()
     def _sample(self, row: list[int], prefix: list[int], count: int, seed: int) -> list[list[int]]:
@@ -325,6 +315,27 @@ class DialogueModel:
             if bool(ended.all()):
                 break
         return out
+
+
+def first_true(
+    candidates: Iterable[tuple[str, Act]],
+    conv: Conversation,
+    heard: Heard,
+    outcome: Outcome,
+    barred: frozenset[str],
+) -> Spoken | None:
+    """The first candidate (text, act) that is true and suggests nothing ``barred`` or settled, before any that was said in
+    this conversation already; or None."""
+    belief = heard.state.belief
+    suggestible = {None, *_suggestable(belief, barred)}
+    said = {turn.system for turn in conv.turns}
+    again: Spoken | None = None
+    for text, act in candidates:
+        if act.value in suggestible and is_true(text, act, outcome, belief, heard.ops):
+            if text not in said:
+                return Spoken(text, act)
+            again = again or Spoken(text, act)
+    return again
 
 
 class _Steps:
@@ -425,7 +436,7 @@ NOT_UNDERSTOOD = (
 )
 
 
-def _written(outcome: Outcome, act: Act, belief: Belief, heard: Heard, rng: random.Random) -> Spoken:
+def written(outcome: Outcome, act: Act, belief: Belief, heard: Heard, rng: random.Random) -> Spoken:
     """The hand-written reply of last resort, made of the same true sentences that the model learned from."""
     from i2edit.data.simulate import system_reply
 
