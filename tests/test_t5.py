@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
@@ -33,6 +33,9 @@ from i2edit.records import Act, Dialogue, Outcome, Turn, read_dialogues, write_d
 from i2edit.train import dialogue as compact
 from i2edit.train import t5 as training
 from i2edit.train.t5 import Settings, examples
+
+if TYPE_CHECKING:
+    from i2edit.chat import Editor
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 SMALL = replace(BENCHMARK, turns={2: 1.0}, event=0.0)
@@ -67,7 +70,10 @@ def write_folder(folder: Path, spiece: bytes, *, pptod: bool = False, seed: int 
     added = len(PPTOD_TOKENS) if pptod else 0
     special = {"eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>", "additional_special_tokens": EXTRA}
     files = {
-        "tokenizer_config.json": {**special, "extra_ids": 100, "tokenizer_class": "T5Tokenizer", "model_max_length": 512},
+        "tokenizer_config.json": {
+            **special, "extra_ids": 100, "tokenizer_class": "T5Tokenizer", "model_max_length": 512, "name_or_path": "t5-small",
+            "sp_model_kwargs": {}, "special_tokens_map_file": "/root/.cache/special_tokens_map.json",
+        },
         "special_tokens_map.json": special,
     }  # fmt: skip
     if pptod:
@@ -436,6 +442,34 @@ def test_replies_of_random_weights_are_written_sentences(either: T5Dialogue) -> 
     assert not any(one.checked for one in spoken) and len({one.text for one in spoken}) > 1
 
 
+def test_a_photo_is_talked_to_through_it(
+    plain_folder: Path, small_editor: Editor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(cls: type[Editor], *, dialogue: Any = None, **more: Any) -> Editor:
+        small_editor.dialogue = dialogue
+        return small_editor
+
+    monkeypatch.setattr("i2edit.chat.Editor.load", classmethod(load))
+    arguments = [
+        "--face-seed",
+        "3",
+        "--say",
+        "hello",
+        "--say",
+        "undo",
+        "--model",
+        plain_folder,
+        "--out",
+        tmp_path / "out",
+    ]
+    result = CliRunner().invoke(app, ["edit", *map(str, arguments)])
+    assert result.exit_code == 0, result.output
+    assert isinstance(small_editor.dialogue, T5Dialogue)
+    turns = json.loads((tmp_path / "out" / "transcript.json").read_text())
+    conv = Conversation()
+    assert turns[0]["belief"] == small_editor.dialogue.track(conv, "hello").state.belief.to_json()
+
+
 # Training ---------------------------------------------------------------------------------------------------------------
 @pytest.fixture(autouse=True)
 def fresh_accelerate() -> None:
@@ -502,7 +536,7 @@ def test_the_loss_is_transformers_own(either: T5Dialogue) -> None:
         start = torch.tensor([[either.codec.starts[task], *target[:-1]]])
         out = network(input_ids=torch.tensor([inputs]), decoder_input_ids=start, labels=torch.tensor([target]))
         own += float(out.loss.detach()) * len(target)
-    found = training.loss_sum(network, training.Rows.of(either.codec, rows, "cpu"))
+    found = training.loss_sum(network, training.Rows.of(either.codec, rows, "cpu")).detach()
     assert float(found) == pytest.approx(own, rel=1e-4)
 
 
@@ -523,8 +557,8 @@ def learned(spiece: bytes, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     folder = tmp_path_factory.mktemp("learned")
     start = write_folder(folder / "start", spiece, pptod=True, dropout_rate=0.0, d_model=64, d_ff=128)
     dialogues = list(simulate(6, 21, "train", SMALL))
-    settings = Settings(lr=3e-3, batch=12, epochs=60, fold=0.0)
-    training.train(folder / "run", str(start), settings, {"train": dialogues, "validation": dialogues})
+    settings = Settings(lr=3e-3, batch=12, epochs=6, fold=0.0)
+    training.train(folder / "run", str(start), settings, {"train": 10 * dialogues, "validation": dialogues})
     yield folder / "run", dialogues
 
 
@@ -647,6 +681,9 @@ def test_one_command_trains_either_kind(plain_folder: Path, tmp_path: Path, monk
         with pytest.raises(KeyboardInterrupt):
             compact.main(["--out", "runs/x", "--steps", "7", *more])
     assert asked == [(Path("runs/x"), 7)] * 3
+    with pytest.raises(OutputError, match="no run there has trained"):
+        T5Dialogue.from_folder(plain_folder).save(tmp_path / "kept")
+        compact.main([*arguments[:-1], str(tmp_path / "kept")])
     for wrong, message in (
         (["--batch", "0"], "--batch must be at least 1"),
         (["--lr", "-1"], "--lr must lie"),

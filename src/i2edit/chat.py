@@ -111,8 +111,9 @@ class Editor:
         self.directions, self.segmenter, self.face, self.dialogue = directions, segmenter, face, dialogue
 
     @classmethod
-    def load(cls, *, progress: Progress | None = None) -> Editor:
-        """All shipped and cached weights; those not in the cache are fetched. Raises WeightsError."""
+    def load(cls, *, dialogue: DialogueModel | T5Dialogue | None = None, progress: Progress | None = None) -> Editor:
+        """All shipped and cached weights; those not in the cache are fetched. ``dialogue``: another model than the shipped
+        one. Raises WeightsError."""
         import torch
 
         from i2edit.dialogue import load_dialogue
@@ -132,7 +133,7 @@ class Editor:
         tell(0.7, "loading the other networks")
         face = DlibFace.from_weights()
         inverter = Inverter(generator, LPIPS("alex").from_weights(), face, Regressor.from_assets())
-        dialogue = load_dialogue()
+        dialogue = dialogue or load_dialogue()
         tell(1.0, "ready")
         return cls(
             generator, picture, inverter, Directions.from_assets(), Segmenter.from_assets(generator), face, dialogue

@@ -48,6 +48,7 @@ SeedOption = Annotated[
     typer.Option("--face-seed", help="Use the generated face of this seed (nobody's) instead of a photo.", min=0),
 ]
 FaceOption = Annotated[int | None, typer.Option("--face", help="Which face of several, 1 = the most prominent.", min=1)]
+ModelOption = Annotated[Path | None, typer.Option(help="A dialogue model's folder (default: the shipped one).")]
 HELP = "/undo /redo /reset · /belief · /save FILE · /help · /quit"
 
 
@@ -117,15 +118,24 @@ def together(folder: Path) -> Iterator[Path]:
             raise OutputError(f"Not everything can be written into {folder}: {error.strerror or error}.") from error
 
 
-def open_chat(photo: Path | None, face: int | None, face_seed: int | None, editor: Editor | None = None) -> Chat:
+def open_chat(
+    photo: Path | None,
+    face: int | None,
+    face_seed: int | None,
+    editor: Editor | None = None,
+    model: Path | None = None,
+) -> Chat:
     """The chat of a photo or of a generated face; the photo is read before any network is loaded."""
     from i2edit.chat import Editor
+    from i2edit.dialogue import load_dialogue
     from i2edit.images import open_photo
 
     if (photo is None) == (face_seed is None):
         raise I2EditError("Give either a photo or --face-seed N, not both and not neither.")
     read = open_photo(photo) if photo is not None else None
-    editor = editor or Editor.load(progress=Bar("Loading"))
+    if editor is None:
+        dialogue = load_dialogue(model) if model is not None else None
+        editor = Editor.load(dialogue=dialogue, progress=Bar("Loading"))
     if read is None:
         assert face_seed is not None
         chat = editor.open_seed(face_seed)
@@ -203,6 +213,7 @@ def edit(
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("i2edit-out"),
     face: FaceOption = None,
     face_seed: SeedOption = None,
+    model: ModelOption = None,
 ) -> None:
     """Edit a photo by what you say, turn by turn, and write every picture.
 
@@ -214,7 +225,7 @@ def edit(
         raise MessageError('Say at least one thing, for example --say "smile a bit".')
     checked = [check_message(message) for message in messages]
     prepare_folder(out)
-    chat = open_chat(photo, face, face_seed)
+    chat = open_chat(photo, face, face_seed, model=model)
     run_turns(chat, checked, out)
     say(f"Pictures, transcript.json and {out / 'sheet.png'} are in {out}.")
 
@@ -225,13 +236,14 @@ def chat(
     out: Annotated[Path | None, typer.Option(help="Folder for the pictures (default: i2edit-NAME).")] = None,
     face: FaceOption = None,
     face_seed: SeedOption = None,
+    model: ModelOption = None,
 ) -> None:
     """Talk to a photo in the terminal. Without a photo, to the face of seed 6001 (nobody's)."""
     if photo is None and face_seed is None:
         face_seed = 6001
     name = photo.stem if photo is not None else f"seed-{face_seed}"
     folder = prepare_folder(out or Path(f"i2edit-{name}"))
-    session = open_chat(photo, face, face_seed)
+    session = open_chat(photo, face, face_seed, model=model)
     say(f"Ready. Say what you would like, for example “smile a bit and give me bangs”. {HELP}")
     converse(session, folder, read_line)
     say(f"The pictures are in {folder}.")
@@ -343,7 +355,7 @@ def _trainer(name: str) -> None:
 
     command.__doc__ = {
         "directions": "The edit directions, from the labelled faces.",
-        "dialogue": "The dialogue model, from simulated dialogues.",
+        "dialogue": "The dialogue model: the shipped kind, or with --model T5 or PPTOD.",
         "readout": "The generator's 256² preview.",
         "regions": "The clusters that tell hair from skin.",
         "regressor": "The first guess of an inversion.",
@@ -365,9 +377,6 @@ def bench_speed(
 
     result = measure(photo)
     say(json.dumps(result, indent=None if as_json else 1))
-
-
-ModelOption = Annotated[Path | None, typer.Option(help="A dialogue model's folder (default: the shipped one).")]
 
 
 @bench_app.command("table3")

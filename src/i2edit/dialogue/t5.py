@@ -132,7 +132,7 @@ class TextCodec:
         if turn.event is not None:
             said = f"({' '.join(str(turn.event[key]) for key in ('type', 'value', 'strength') if key in turn.event)})"
         ids = self._part("user", said)
-        return ids + self._part("system", clean(turn.system)) if turn.system else ids
+        return ids + self._part("system", turn.system) if turn.system else ids
 
     def _input(
         self, prompt: str, turns: Sequence[Turn], last: Sequence[int], conv: Conversation, notes: str, window: int
@@ -166,7 +166,7 @@ class TextCodec:
 
     def response_target(self, text: str) -> list[int]:
         """A reply and the end."""
-        return [*self.words(clean(text)), self.ends["response"]]
+        return [*self.words(text), self.ends["response"]]
 
 
 def _folded(conv: Conversation, before: Belief) -> str:
@@ -348,7 +348,8 @@ class T5Dialogue:
         """
         said = conv.turns[-1].user if conv.turns else None
         belief = heard.state.belief
-        rng = random.Random(f"{seed}|{len(conv.turns)}|{said}|{belief.text}")
+        key = f"{seed}|{len(conv.turns)}|{said}|{belief.text}"
+        rng = random.Random(key.encode("utf-8", "replace"))  # halves of surrogate pairs cannot be encoded
         barred = frozenset(present) | frozenset(blocked) | conv.declined | conv.suggested
         changed = bool(outcome.made or outcome.failed or outcome.removed or heard.ops)
         texts = self._sample(conv, outcome, rng.getrandbits(48)) if said is not None else []

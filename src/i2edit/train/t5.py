@@ -82,7 +82,7 @@ def examples(dialogues: Sequence[Dialogue]) -> list[Example]:
     found = []
     for dialogue in dialogues:
         turns = [turn for turn in dialogue.turns if turn.user is not None]
-        if not all(_readable(text) for turn in turns for text in (turn.user, turn.system) if text is not None):
+        if not all(_readable(turn.user or "") for turn in turns):
             continue
         for turn, conv in zip(turns, gold_conversations(dialogue), strict=True):
             found.append(Example("state", conv, turn))
@@ -194,7 +194,7 @@ class Run:
         path = self.out / "checkpoint.pt"
         if not path.is_file():
             return None
-        state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        state = torch.load(path, map_location="cpu", weights_only=True)
         if "best" not in state:
             raise OutputError(f"The run in {self.out} trains another kind of model. Choose another folder.")
         for name, wanted in asdict(self.settings).items():
@@ -307,6 +307,8 @@ def train(
     accelerator = _accelerator(bf16)
     with accelerator.local_main_process_first():
         folder = resolve(start)
+    if (out / "model.safetensors").exists() and not (out / "train.jsonl").exists():
+        raise OutputError(f"{out} holds a model that no run there has trained. Choose another folder.")
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
