@@ -164,11 +164,12 @@ def test_random_weights_of_each_size_save_load_and_generate(size: str, plain: T5
     from transformers import T5ForConditionalGeneration
 
     model = T5Dialogue(T5ForConditionalGeneration(table5_config(size)), plain.codec)
+    heard = model.track(Conversation(), "a smile please")
     model.save(tmp_path)
+    del model  # the large one takes 3 GB
     again = load_dialogue(tmp_path)
     assert isinstance(again, T5Dialogue) and size_of(again.network.config) == size
-    heard = again.track(Conversation(), "a smile please")
-    assert heard == model.track(Conversation(), "a smile please")
+    assert again.track(Conversation(), "a smile please") == heard
     conv = Conversation().hear("a smile please", heard)
     assert again.respond(conv, heard, Outcome()).text
 
@@ -244,7 +245,7 @@ def test_what_cannot_be_loaded_is_said(spiece: bytes, tmp_path: Path, monkeypatc
 def test_names_that_lead_nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("I2EDIT_OFFLINE", "1")
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(WeightsError, match="google-t5/t5-small could not be fetched from the model hub"):
+    with pytest.raises(WeightsError, match=r"google-t5/t5-small could not be fetched .*I2EDIT_OFFLINE"):
         resolve("t5-small")
     with pytest.raises(WeightsError, match="no folder runs/mine, and runs/mine could not be fetched"):
         resolve("runs/mine")
@@ -565,8 +566,8 @@ def learned(spiece: bytes, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 def test_it_learns_both_tasks(learned: tuple[Path, list[Dialogue]], tmp_path: Path) -> None:
     out, dialogues = learned
     log = log_of(out)
-    losses = [line["loss"] for line in log if "loss" in line]
-    assert losses[-1] < 0.15 * losses[0]
+    losses = [line["validation"]["loss"] for line in log if "validation" in line]
+    assert losses[-1] < 0.3 * losses[0]
     best = max(line["validation"]["joint_accuracy"] for line in log if "validation" in line)
     assert best > 0.9
     gold = tmp_path / "gold.jsonl"
@@ -576,7 +577,9 @@ def test_it_learns_both_tasks(learned: tuple[Path, list[Dialogue]], tmp_path: Pa
     found = json.loads(result.stdout.strip().splitlines()[-1])
     assert found["tracking"]["joint_accuracy"] == pytest.approx(best, abs=1e-4)
     assert found["response"]["bleu"] > 20  # sampled, and checked, but learned by heart
-    track = CliRunner().invoke(app, ["track", str(gold), "--model", str(out), "--out", str(tmp_path / "pred.jsonl")])
+    track = CliRunner().invoke(
+        app, ["track", str(gold), "--model", str(out), "--out", str(tmp_path / "pred.jsonl"), "--no-replies"]
+    )
     assert track.exit_code == 0, track.output
     assert len(list(read_dialogues(tmp_path / "pred.jsonl"))) == len(dialogues)
     model = load_dialogue(out)

@@ -471,10 +471,12 @@ def resolve(name: str) -> Path:
             files = [*_FILES, "pytorch_model*.bin"]
             folder = Path(snapshot_download(repo, allow_patterns=files, local_files_only=weights.offline()))
     except Exception as error:  # the hub's errors share no base class; all of them mean: no model
-        reason = str(error).strip().partition("\n")[0]
+        reason = str(error).strip().partition("\n")[0].rstrip(".")
+        if weights.offline():
+            reason = "it is not in its cache, and I2EDIT_OFFLINE forbids the network"
         raise WeightsError(
-            f"There is no folder {name}, and {repo} could not be fetched from the model hub: {reason} "
-            "On a machine that reaches the hub, `hf download` gets it; then name its folder."
+            f"There is no folder {name}, and {repo} could not be fetched from the model hub: {reason}. "
+            f"On a machine that reaches the hub, `hf download {repo}` gets it; then name its folder."
         ) from error
     return checkpoint_folder(folder)
 

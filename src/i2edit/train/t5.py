@@ -411,6 +411,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             raise I2EditError(f"--{name} must be at least 1, not {value}.")
     if not 0 < settings.lr < 1 or not 0 <= settings.fold <= 1:
         raise I2EditError("--lr must lie between 0 and 1, and so must --fold.")
+    resolve(args.model)  # what is not there is said before the data are made
     data = read_data(args.data, settings.seed, args.dialogues)
     best = train(args.out, args.model, settings, data, args.micro, args.bf16, args.validation_turns)
     if best is not None:
