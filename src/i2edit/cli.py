@@ -49,6 +49,7 @@ SeedOption = Annotated[
     typer.Option("--face-seed", help="Use the generated face of this seed (nobody's) instead of a photo.", min=0),
 ]
 FaceOption = Annotated[int | None, typer.Option("--face", help="Which face of several, 1 = the most prominent.", min=1)]
+ModelOption = Annotated[Path | None, typer.Option(help="A dialogue model's folder (default: the shipped one).")]
 DialogueOption = Annotated[
     str | None,
     typer.Option(
@@ -130,12 +131,18 @@ def together(folder: Path) -> Iterator[Path]:
             raise OutputError(f"Not everything can be written into {folder}: {error.strerror or error}.") from error
 
 
-def chosen_dialogue(name: str | None, base_url: str | None) -> Tracker | None:
-    """The model that --dialogue names, and the notice of what leaves the machine; None for the shipped one."""
+def chosen_dialogue(folder: Path | None, name: str | None, base_url: str | None) -> Tracker | None:
+    """The model of a folder, or the one that --dialogue names with the notice of what leaves the machine; None for the shipped one."""
+    if folder is not None and name is not None:
+        raise I2EditError("Give either --model FOLDER or --dialogue openai:MODEL, not both.")
     if name is None:
         if base_url is not None:
             raise I2EditError("--base-url is the address of a model; name it, too: --dialogue openai:MODEL.")
-        return None
+        if folder is None:
+            return None
+        from i2edit.dialogue import load_dialogue
+
+        return load_dialogue(folder)
     from i2edit.dialogue.remote import open_dialogue
 
     model = open_dialogue(name, base_url)
@@ -238,6 +245,7 @@ def edit(
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("i2edit-out"),
     face: FaceOption = None,
     face_seed: SeedOption = None,
+    model: ModelOption = None,
     dialogue: DialogueOption = None,
     base_url: AddressOption = None,
 ) -> None:
@@ -251,7 +259,7 @@ def edit(
         raise MessageError('Say at least one thing, for example --say "smile a bit".')
     checked = [check_message(message) for message in messages]
     prepare_folder(out)
-    chat = open_chat(photo, face, face_seed, dialogue=chosen_dialogue(dialogue, base_url))
+    chat = open_chat(photo, face, face_seed, dialogue=chosen_dialogue(model, dialogue, base_url))
     run_turns(chat, checked, out)
     say(f"Pictures, transcript.json and {out / 'sheet.png'} are in {out}.")
 
@@ -262,6 +270,7 @@ def chat(
     out: Annotated[Path | None, typer.Option(help="Folder for the pictures (default: i2edit-NAME).")] = None,
     face: FaceOption = None,
     face_seed: SeedOption = None,
+    model: ModelOption = None,
     dialogue: DialogueOption = None,
     base_url: AddressOption = None,
 ) -> None:
@@ -270,7 +279,7 @@ def chat(
         face_seed = 6001
     name = photo.stem if photo is not None else f"seed-{face_seed}"
     folder = prepare_folder(out or Path(f"i2edit-{name}"))
-    session = open_chat(photo, face, face_seed, dialogue=chosen_dialogue(dialogue, base_url))
+    session = open_chat(photo, face, face_seed, dialogue=chosen_dialogue(model, dialogue, base_url))
     say(f"Ready. Say what you would like, for example “smile a bit and give me bangs”. {HELP}")
     converse(session, folder, read_line)
     say(f"The pictures are in {folder}.")
@@ -384,7 +393,7 @@ def _trainer(name: str) -> None:
 
     command.__doc__ = {
         "directions": "The edit directions, from the labelled faces.",
-        "dialogue": "The dialogue model, from simulated dialogues.",
+        "dialogue": "The dialogue model: the shipped kind, or with --model T5 or PPTOD.",
         "readout": "The generator's 256² preview.",
         "regions": "The clusters that tell hair from skin.",
         "regressor": "The first guess of an inversion.",
@@ -406,9 +415,6 @@ def bench_speed(
 
     result = measure(photo)
     say(json.dumps(result, indent=None if as_json else 1))
-
-
-ModelOption = Annotated[Path | None, typer.Option(help="A dialogue model's folder (default: the shipped one).")]
 
 
 @bench_app.command("table3")
@@ -440,7 +446,7 @@ def track(
     from i2edit.dialogue import load_dialogue
     from i2edit.dialogue.tracking import track_file
 
-    tracker = chosen_dialogue(dialogue, base_url) or load_dialogue(model)
+    tracker = chosen_dialogue(model, dialogue, base_url) or load_dialogue()
     done = track_file(gold, out, tracker, Bar("Tracking"), replies=replies)
     say(f"{out}: {done.turns} user turns of {done.dialogues} dialogues.")
     if done.refused:
@@ -465,7 +471,7 @@ def evaluate_dialogue(
     from i2edit.bench.table3 import run
     from i2edit.dialogue import load_dialogue
 
-    tracker = None if pred is not None else chosen_dialogue(dialogue, base_url) or load_dialogue(model)
+    tracker = None if pred is not None else chosen_dialogue(model, dialogue, base_url) or load_dialogue()
     found = run(gold, train, tracker, pred, progress=Bar("Tracking"))
     say(json.dumps(found, indent=None if as_json else 1))
 

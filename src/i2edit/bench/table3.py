@@ -22,7 +22,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from i2edit.dialogue.tracking import Progress, Tracker, gold_conversations, hear_all, read_checked, reply_to, track_file
+from i2edit.dialogue.tracking import (
+    Progress,
+    Tracker,
+    gold_conversations,
+    hear_all,
+    read_checked,
+    to_answer,
+    track_file,
+)
 from i2edit.errors import I2EditError, MessageError
 from i2edit.metrics.response import floors, response_scores
 from i2edit.metrics.tracking import tracking_scores
@@ -104,7 +112,7 @@ def seconds_per_turn(model: Tracker, dialogues: Sequence[Dialogue], turns: int =
         if isinstance(heard, MessageError):
             continue
         tracked = time.perf_counter()
-        reply_to(model, heard_in, turn, heard)
+        model.respond(*to_answer(heard_in, turn, heard))
         if index:
             track.append(tracked - began)
             both.append(time.perf_counter() - began)

@@ -141,7 +141,7 @@ class Conversation:
 
 
 class Tracker(Protocol):
-    """A dialogue model: ``seq2seq.DialogueModel``, ``remote.RemoteDialogue``. It knows no conversation."""
+    """A dialogue model: ``seq2seq.DialogueModel``, ``t5.T5Dialogue``, ``remote.RemoteDialogue``. It knows no conversation."""
 
     def track(self, conv: Conversation, text: str) -> Heard:
         """What a message means in this conversation. Raises MessageError if it cannot take it."""
@@ -159,6 +159,9 @@ class Tracker(Protocol):
         seed: int = 0,
     ) -> Spoken:
         """The reply to the latest turn of ``conv``, true after ``outcome``; never suggests ``present`` or ``blocked``."""
+
+    def respond_many(self, turns: Sequence[tuple[Conversation, Heard, Outcome]]) -> list[Spoken]:
+        """``respond`` for several conversations at once."""
 
 
 def apply_marks(state: EditState, marks: tuple[str, ...]) -> EditState:

@@ -177,6 +177,11 @@ class RemoteDialogue:
                 return Spoken(spoken.text, spoken.act, spoken.checked, (_note("reply", error),))
         return self.shipped.respond(conv, heard, outcome, present, blocked, seed)
 
+    def respond_many(self, turns: Sequence[tuple[Conversation, Heard, Outcome]]) -> list[Spoken]:
+        """``respond`` for several conversations, a few at once."""
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            return list(pool.map(lambda turn: self.respond(*turn), turns))
+
     def _speak(self, conv: Conversation, heard: Heard, outcome: Outcome, act: Act) -> Spoken:
         """Raises EndpointError, or DataError when neither answer was true."""
         said = {

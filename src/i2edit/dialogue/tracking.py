@@ -23,7 +23,7 @@ from pathlib import Path
 
 from i2edit.data.phrases.wording import PARTS
 from i2edit.dialogue.check import mentions
-from i2edit.dialogue.history import STEPS, Conversation, Heard, Spoken, Tracker, hear_marks
+from i2edit.dialogue.history import STEPS, Conversation, Heard, Tracker, hear_marks
 from i2edit.errors import DataError, MessageError, OutputError
 from i2edit.ontology import SLOTS, EditState, in_order
 from i2edit.records import Dialogue, Outcome, Turn, read_dialogues, write_dialogues
@@ -256,18 +256,22 @@ def track_file(
             began = time.perf_counter()
             results = hear_all(model, [(conv, turns[i][j].user or "") for i, j, conv in chunk])
             tracked = time.perf_counter()
+            answered: list[tuple[int, int, Conversation, Heard]] = []
             for (i, j, full), (conv, heard) in zip(chunk, results, strict=True):
-                turn = turns[i][j]
                 if isinstance(heard, MessageError):
                     refused += 1
-                    turns[i][j] = _predicted(turn, full.state, str(heard) if replies else None)
+                    turns[i][j] = _predicted(turns[i][j], full.state, str(heard) if replies else None)
                     continue
                 left_out += conv is not full
                 malformed += not heard.understood
-                pred, notes = _predicted(turn, heard.state, None), heard.notes
+                answered.append((i, j, conv, heard))
+            told = [to_answer(conv, turns[i][j], heard) for i, j, conv, heard in answered] if replies else []
+            spoken = model.respond_many(told) if told else []
+            for index, (i, j, _conv, heard) in enumerate(answered):
+                pred, notes = _predicted(turns[i][j], heard.state, None), heard.notes
                 if replies:
-                    spoken = reply_to(model, conv, turn, heard)
-                    pred, notes = replace(pred, system=spoken.text, act=spoken.act), (*notes, *spoken.notes)
+                    said = spoken[index]
+                    pred, notes = replace(pred, system=said.text, act=said.act), (*notes, *said.notes)
                 replaced += bool(notes)
                 turns[i][j] = pred
             seconds[0] += tracked - began
@@ -326,10 +330,10 @@ def _takes(model: Tracker, text: str) -> bool:
     return True
 
 
-def reply_to(model: Tracker, conv: Conversation, turn: Turn, heard: Heard) -> Spoken:
-    """The model's reply to a turn heard in ``conv``, after the outcome that the file measured or that would follow."""
+def to_answer(conv: Conversation, turn: Turn, heard: Heard) -> tuple[Conversation, Heard, Outcome]:
+    """What the reply to a turn heard in ``conv`` is made of: the outcome is the one that the file measured, or that would follow."""
     outcome = implied_outcome(conv.state, heard.state, _measured(turn))
-    return model.respond(conv.hear(turn.user or "", heard), heard, outcome)
+    return conv.hear(turn.user or "", heard), heard, outcome
 
 
 def _measured(turn: Turn) -> Outcome | None:
@@ -352,6 +356,6 @@ def implied_outcome(before: EditState, after: EditState, gold: Outcome | None = 
 
 
 __all__ = [
-    "STEPS", "Tracked", "Tracker", "gold_conversations", "hear_all", "implied_outcome", "read_checked", "reply_to",
-    "steps", "track_file",
+    "STEPS", "Tracked", "Tracker", "gold_conversations", "hear_all", "implied_outcome", "read_checked",
+    "steps", "to_answer", "track_file",
 ]  # fmt: skip

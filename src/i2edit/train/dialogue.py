@@ -432,12 +432,22 @@ def speed(model: DialogueModel, turns: int = 30) -> float:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Command line: train, then measure on validation and test and write the model card."""
+    """Command line: train, then measure on validation and test and write the model card. With ``--model`` of T5's kind,
+    train/t5.py does it."""
+    which = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    which.add_argument("--model", default="compact")
+    if which.parse_known_args(argv)[0].model != "compact":
+        from i2edit.train import t5
+
+        return t5.main(argv)
     parser = argparse.ArgumentParser(
         prog="i2edit train dialogue", description="Train the dialogue model on simulated dialogues."
     )
     parser.add_argument(
         "--out", type=Path, required=True, help="folder of the run; an interrupted run there is resumed"
+    )
+    parser.add_argument(
+        "--model", default="compact", help="compact (this one), or t5-small, t5-base, t5-large, a folder, a hub id: T5"
     )
     parser.add_argument("--steps", type=int, default=Settings.steps)
     parser.add_argument("--seed", type=int, default=Settings.seed)
