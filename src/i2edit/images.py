@@ -65,27 +65,34 @@ class Photo:
     notes: tuple[str, ...] = ()  # what was done to the file's picture that the person may want to know, as sentences
 
 
-def open_photo(path: str | Path) -> Photo:
+def open_photo(path: str | Path, content: bytes | None = None) -> Photo:
     """The photo in a file: first frame, turned upright, on white where it was transparent, converted to 8-bit sRGB.
 
+    ``content``: the file's bytes where they are at hand, such as an upload's; then ``path`` is only its name.
     Photos of up to 50 megapixels keep every pixel; larger ones are made smaller while decoding.
     Raises PhotoError: the file is missing, a folder, empty, unreadable, damaged, cut off, no picture, or far too large.
     """
     path = Path(path).expanduser()
     notes: list[str] = []
     try:
-        image = _to_srgb(_upright(_read(path, notes)), notes)
+        image = _to_srgb(_upright(_read(path, content, notes)), notes)
     except MemoryError:
         raise PhotoError(f"There is not enough memory to open {path}. Make the photo smaller first.") from None
     return Photo(image, path, tuple(notes))
 
 
-def _read(path: Path, notes: list[str]) -> Image.Image:
-    with _open_file(path) as file:
+def _read(path: Path, content: bytes | None, notes: list[str]) -> Image.Image:
+    with _open_file(path) if content is None else _opened(path, content) as file:
         head = file.read(64)
         file.seek(0)
         with _identify(file, head, path) as picture:
             return _decode(picture, path, notes)
+
+
+def _opened(path: Path, content: bytes) -> BinaryIO:
+    if not content:
+        raise PhotoError(f"{path} is empty (0 bytes). Perhaps it was not copied or downloaded completely.")
+    return io.BytesIO(content)
 
 
 def _open_file(path: Path) -> BinaryIO:
