@@ -351,9 +351,11 @@ class Store:
         to stay until later because another program keeps the store busy or the disk is full (it says so).
         """
         with self._lock():
+            with self._begin(write=False) as db:
+                for id in ids:  # all must be there before the first goes
+                    self._version(db, id)
             for id in ids:
                 with self._begin() as db:
-                    self._version(db, id)
                     gone = self._drop(db, BLOBS.c.session_id == id)
                     db.execute(delete(TURNS).where(TURNS.c.session_id == id))
                     db.execute(delete(SESSIONS).where(SESSIONS.c.id == id))
@@ -489,6 +491,8 @@ class Store:
         """One at a time writes or unlinks blobs: a file that one session needs anew is not unlinked for another."""
         from filelock import FileLock, Timeout
 
+        if not self.root.is_dir():  # the lock would make the folder anew
+            raise StoreUnavailable(f"{self.root} is gone.")
         with self._disk():
             lock: BaseFileLock = FileLock(self.root / ".lock", timeout=max(self.wait, 0.1), mode=0o600)
             try:
