@@ -33,3 +33,23 @@ class OutputError(I2EditError):
 
 class DataError(I2EditError):
     """A data file or text form that breaks the data contract."""
+
+
+class StoreError(I2EditError):
+    """Stored sessions: base of what can go wrong with them. Nothing that was stored is lost by any of these."""
+
+
+class StoreUnavailable(StoreError):
+    """The store is locked by others for too long, gone, damaged or not reachable now (HTTP 503)."""
+
+
+class StoreFull(StoreError):
+    """The disk of the store is full (HTTP 507)."""
+
+
+class NoSuchSession(StoreError):
+    """There is no session of that name, or it was deleted meanwhile (HTTP 404)."""
+
+
+class SessionChanged(StoreError):
+    """Somebody else stored a turn in the session meanwhile (HTTP 409)."""
