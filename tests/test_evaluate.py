@@ -80,6 +80,9 @@ class Scripted:
         self.outcomes.append(outcome)
         return Spoken(f"Heard {conv.turns[-1].user!r}.", Act("next"))
 
+    def respond_many(self, turns: Sequence[tuple[Conversation, Heard, Outcome]]) -> list[Spoken]:
+        return [self.respond(*turn) for turn in turns]
+
 
 # The gold history -----------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("policy", [TRAINING, BENCHMARK])
