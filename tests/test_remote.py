@@ -50,7 +50,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeModel]:
 
 @pytest.fixture
 def remote(server: FakeModel, shipped_dialogue: Any) -> RemoteDialogue:
-    endpoint = Endpoint("tiny", server.url, attempts=1, timeout=0.5, max_wait=5.0, sleep=lambda seconds: None)
+    endpoint = Endpoint("tiny", server.url, attempts=1, timeout=30.0, max_wait=5.0, sleep=lambda seconds: None)
     return RemoteDialogue(endpoint, lambda: shipped_dialogue)
 
 
@@ -237,7 +237,7 @@ def test_two_bad_answers_leave_the_turn_to_the_shipped_model(
     "trouble, words",
     [
         ("down", "Is the server running"),
-        (1.5, "within 0.5 seconds"),
+        (60.0, "within 0.5 seconds"),
         ((429, b'{"error": "slow down"}', {}), "no more requests now (429)"),
         ((429, b"{}", {"Retry-After": "60"}), "asks to wait 60 seconds"),
         ((500, b"oops", {}), "failed (500)"),
@@ -253,6 +253,8 @@ def test_trouble_leaves_the_turn_to_the_shipped_model(
     if trouble == "down":
         server.close()
     else:
+        if isinstance(trouble, float):
+            remote.endpoint.timeout = 0.5
         server.script.append(trouble)
     heard = remote.track(begun(), "yes please")
     assert set(heard.state.belief) == {"smiling", "earrings"}
