@@ -316,7 +316,7 @@ def record_optimise(styleclip: str, clip: str, generator: str) -> None:
         pictures = run_optimization.main(
             types.SimpleNamespace(
                 ckpt=files["g.pt"], description=TEXTS[0], results_dir=temporary, stylegan_size=64,
-                latent_path=files["w.pt"], mode="edit", truncation=0.7, work_in_stylespace=False, lr=0.1, step=12,
+                latent_path=files["w.pt"], mode="edit", truncation=0.7, work_in_stylespace=False, lr=0.02, step=12,
                 l2_lambda=0.008, id_lambda=0.005, save_intermediate_image_every=0, ir_se50_weights=files["arcface.pth"],
             )
         )  # fmt: skip

@@ -147,9 +147,10 @@ def arcface(seed: int, width: int = 16, dim: int = 512) -> dict[str, Tensor]:
     return state
 
 
-def encoder(seed: int, slots: int, width: int = 16) -> dict[str, Tensor]:
-    """The encoder of e4e and of pSp (width 64, 18 slots)."""
+def encoder(seed: int, slots: int, width: int = 16, out: int | None = None) -> dict[str, Tensor]:
+    """The encoder of e4e and of pSp (width 64, 18 slots). ``out``: the dimension of w, by default that of the features."""
     state, dim = body(seed, width), 8 * width
+    out = out or dim
     _, conv, _ = _layers(state, seed)
 
     def biased(name: str, shape: tuple[int, ...]) -> None:
@@ -159,8 +160,8 @@ def encoder(seed: int, slots: int, width: int = 16) -> dict[str, Tensor]:
     for i in range(slots):
         for step in range(4 if i < 3 else 5 if i < 7 else 6):
             biased(f"styles.{i}.convs.{2 * step}", (dim, dim, 3, 3))
-        state[f"styles.{i}.linear.weight"] = draw(seed, f"styles.{i}.linear.weight", (dim, dim), 0.15)
-        state[f"styles.{i}.linear.bias"] = draw(seed, f"styles.{i}.linear.bias", (dim,), 0.1)
+        state[f"styles.{i}.linear.weight"] = draw(seed, f"styles.{i}.linear.weight", (out, dim), 0.15)
+        state[f"styles.{i}.linear.bias"] = draw(seed, f"styles.{i}.linear.bias", (out,), 0.1)
     biased("latlayer1", (dim, 4 * width, 1, 1))
     biased("latlayer2", (dim, 2 * width, 1, 1))
     return state
@@ -173,11 +174,12 @@ def e4e_checkpoint(
     n_mlp: int = 2,
     encoder_type: str = "Encoder4Editing",
     average: str = "slots",
+    dim: int | None = None,
 ) -> dict[str, Any]:
     """`e4e_ffhq_encode.pt` (width 64, CONFIG_F, n_mlp 8). ``average``: how `latent_avg` is kept, "slots", "one" or "none"."""
-    slots, dim = 2 * len(channels), 8 * width
+    slots, dim = 2 * len(channels), dim or 8 * width
     found: dict[str, Any] = {
-        "state_dict": {f"encoder.{key}": value for key, value in encoder(seed, slots, width).items()}
+        "state_dict": {f"encoder.{key}": value for key, value in encoder(seed, slots, width, dim).items()}
         | {f"decoder.{key}": value for key, value in stylegan2(seed, channels, dim, n_mlp).items()},
         "opts": {
             "encoder_type": encoder_type,

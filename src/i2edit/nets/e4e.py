@@ -32,12 +32,12 @@ JOINT, SEPARATE = "Encoder4Editing", "GradualStyleEncoder"
 class Style(nn.Module):
     """Features → the part of w that one slot takes from them."""
 
-    def __init__(self, dim: int, halvings: int) -> None:
+    def __init__(self, channels: int, dim: int, halvings: int) -> None:
         super().__init__()
         self.convs = nn.Sequential(
-            *(m for _ in range(halvings) for m in (nn.Conv2d(dim, dim, 3, 2, 1), nn.LeakyReLU(0.01)))
+            *(m for _ in range(halvings) for m in (nn.Conv2d(channels, channels, 3, 2, 1), nn.LeakyReLU(0.01)))
         )
-        self.linear = EqualLinear(dim, dim)
+        self.linear = EqualLinear(channels, dim)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.linear(self.convs(x).flatten(1))
@@ -46,15 +46,14 @@ class Style(nn.Module):
 class Encoder(Body):
     """IR-SE50 body, a feature pyramid and one head for each slot; ``mean`` [slots, dim] is added to what they say."""
 
-    def __init__(self, num_slots: int = 18, width: int = 64, joint: bool = True) -> None:
+    def __init__(self, num_slots: int = 18, width: int = 64, dim: int = 512, joint: bool = True) -> None:
         super().__init__(width)
-        dim = 8 * width
         self.joint = joint
         self.styles = nn.ModuleList(
-            Style(dim, HALVINGS[0 if i < MIDDLE else 1 if i < FINE else 2]) for i in range(num_slots)
+            Style(8 * width, dim, HALVINGS[0 if i < MIDDLE else 1 if i < FINE else 2]) for i in range(num_slots)
         )
-        self.latlayer1 = nn.Conv2d(4 * width, dim, 1)
-        self.latlayer2 = nn.Conv2d(2 * width, dim, 1)
+        self.latlayer1 = nn.Conv2d(4 * width, 8 * width, 1)
+        self.latlayer2 = nn.Conv2d(2 * width, 8 * width, 1)
         self.mean = torch.zeros(num_slots, dim)
 
     @classmethod
@@ -83,14 +82,14 @@ def from_dict(found: Checkpoint, source: str | Path = "the checkpoint") -> Encod
     expect(found, ("e4e",), source, LAYOUT)
     options = _options(found)
     state = part(found.get("state_dict", found), "encoder")
-    num_slots = sum(key.startswith("styles.") and key.endswith(".linear.weight") for key in state)
+    heads = [value for key, value in state.items() if key.startswith("styles.") and key.endswith(".linear.weight")]
     what = options.get("encoder_type", JOINT)
-    if what not in (JOINT, SEPARATE) or not num_slots:
+    if what not in (JOINT, SEPARATE) or not heads:
         raise WeightsError(
-            f"The encoder in {source} is a {what} with heads for {num_slots} slots; {JOINT} (e4e) and {SEPARATE} (pSp) are known."
+            f"The encoder in {source} is a {what} with heads for {len(heads)} slots; {JOINT} (e4e) and {SEPARATE} (pSp) are known."
         )
     with unfilled():
-        encoder = Encoder(num_slots, state["input_layer.0.weight"].shape[0], joint=what == JOINT)
+        encoder = Encoder(len(heads), state["input_layer.0.weight"].shape[0], heads[0].shape[0], joint=what == JOINT)
     fit(encoder, state, f"The {what} in {source}", optional=trained_counter)
     encoder.mean = _mean(found, options, encoder.mean.shape, source)
     return encoder
