@@ -75,7 +75,7 @@ def test_files_of_w_in_every_published_shape(tmp_path: Path, shape: tuple[int, .
         torch.save(values, path)
     flat = values.float().reshape(-1, 512)
     for count in (18, NUM_SLOTS):
-        found = read_w(path, count)
+        found = as_slots(read_w(path), count)
         assert found.shape == (count, 512) and found.dtype == torch.float32
         assert torch.equal(found, flat.expand(count, -1) if len(flat) == 1 else carried(flat, count))
 
@@ -92,7 +92,7 @@ def test_files_that_are_no_w_are_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "o.npy", np.array([{"a": 1}], dtype=object))
     for name, reason in (("d.pt", "holds a dict"), ("o.npy", "cannot be read"), ("none.pt", "cannot be read")):
         with pytest.raises(DataError, match=reason):
-            read_w(tmp_path / name, 18)
+            read_w(tmp_path / name)
 
 
 @pytest.mark.parametrize(

@@ -251,9 +251,9 @@ class Generator(nn.Module):
         """w [1, 512] of the face of a seed (the recipe of the label data card)."""
         return self.w_mean + truncation * (self.mapping(self.z(seed)) - self.w_mean)
 
-    def slots(self, w: Tensor) -> Tensor:
-        """[B, 512] or [B, 23, 512] → [B, 23, 512]."""
-        return self.synthesis.slots(w)
+    @property
+    def num_slots(self) -> int:
+        return self.synthesis.num_slots
 
     def preview(self, w: Tensor) -> Tensor:
         """The 256² view of the picture of w, [B, 3, 256, 256]; differentiable, about a sixth of the cost."""

@@ -53,12 +53,9 @@ def carried(w: Tensor, num_slots: int) -> Tensor:
     return w[:num_slots]
 
 
-def read_w(source: str | Path, num_slots: int) -> Tensor:
-    """A w or direction from a file, for a generator of `num_slots` slots: [num_slots, D].
-
-    `.npy`, or what `torch.save` wrote (a tensor): [D], [1, D], [n, D] or [1, n, D], n the slots of any known generator.
-    Raises DataError.
-    """
+def read_w(source: str | Path) -> Tensor:
+    """A w or direction from a file, float32 in the shape that it has there (`as_slots` takes it): `.npy`, or a tensor that `torch.save`
+    wrote. Raises DataError."""
     path = Path(source)
     try:
         if path.suffix == ".npy":
@@ -71,11 +68,11 @@ def read_w(source: str | Path, num_slots: int) -> Tensor:
         raise DataError(f"{path} cannot be read as a w: {error}.") from error
     if not isinstance(found, Tensor):
         raise DataError(f"{path} holds a {type(found).__name__}, not one tensor.")
-    return as_slots(found.float(), num_slots)
+    return found.float()
 
 
 def as_slots(w: Tensor, num_slots: int) -> Tensor:
-    """[D], [1, D], [n, D] or [1, n, D] → [num_slots, D]. Raises DataError for other shapes."""
+    """[D], [1, D], [n, D] or [1, n, D], n the slots of any known generator → [num_slots, D]. Raises DataError for other shapes."""
     flat = w[0] if w.ndim == 3 and len(w) == 1 else w
     known = (1, *range(2, STYLEGAN2_SLOTS + 1, 2), NUM_SLOTS)
     if flat.ndim == 1:
