@@ -161,7 +161,7 @@ def open_chat(
     if (photo is None) == (face_seed is None):
         raise I2EditError("Give either a photo or --face-seed N, not both and not neither.")
     read = open_photo(photo) if photo is not None else None
-    editor = editor or Editor.load(choice, progress=Bar("Loading"), editing=Bar("Editing"))
+    editor = editor or Editor.load(choice=choice, progress=Bar("Loading"), editing=Bar("Editing"))
     if read is None:
         assert face_seed is not None
         chat = editor.open_seed(face_seed)
