@@ -8,7 +8,7 @@
 One turn, in order:
 
     heard  = dialogue.track(conversation, text)      # the WHOLE history → the edit state
-    w, …   = directions.layers(w_raw, state)         # always from the RAW photo, never from the last edit
+    w, …   = edits.layers(w_raw, state)              # always from the RAW photo, never from the last edit
     image  = render(photo, G(w_raw), G(w), …)        # only the asked-for regions may change
     spoken = dialogue.respond(conversation, outcome) # after the edit, so that it can admit what did not take
 
@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from i2edit.errors import MessageError
 from i2edit.ontology import Belief, EditState
@@ -37,12 +37,12 @@ if TYPE_CHECKING:
     from i2edit.dialogue import Conversation, Heard, Tracker
     from i2edit.edit.directions import Directions, Layer
     from i2edit.images import Photo
-    from i2edit.invert import Inverter
+    from i2edit.invert import EncoderInverter, Inverter
+    from i2edit.nets import mobile, stylegan2
     from i2edit.nets.dlibface import DlibFace
-    from i2edit.nets.fast import FastSynthesis
-    from i2edit.nets.mobile import Generator, Synthesis
     from i2edit.regions import Segmenter
     from i2edit.render import Rendering
+    from i2edit.stacks import Choice
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -95,50 +95,46 @@ class Reply:
     notes: tuple[str, ...] = ()
 
 
+class Edits(Protocol):
+    """An editor: (w_raw, edit state) → what there is to draw, composited by the one renderer. `directions`, `optimise` …"""
+
+    def layers(self, w_raw: torch.Tensor, state: EditState) -> list[Layer]: ...
+
+
 class Editor:
     """The networks, shared by all chats. Make it with `Editor.load()`; parts can be replaced at construction."""
 
     def __init__(
         self,
-        generator: Generator,
-        picture: FastSynthesis | Synthesis,
-        inverter: Inverter,
+        generator: mobile.Generator | stylegan2.Generator,
+        picture: Callable[[torch.Tensor], torch.Tensor],
+        inverter: Inverter | EncoderInverter,
         directions: Directions,
         segmenter: Segmenter,
         face: DlibFace,
         dialogue: Tracker,
+        edits: Edits | None = None,
     ) -> None:
         self.generator, self.picture, self.inverter = generator, picture, inverter
         self.directions, self.segmenter, self.face, self.dialogue = directions, segmenter, face, dialogue
+        self.edits: Edits = edits or directions
 
     @classmethod
-    def load(cls, *, dialogue: Tracker | None = None, progress: Progress | None = None) -> Editor:
-        """All shipped and cached weights; those not in the cache are fetched. ``dialogue``: another model than the shipped
-        one. Raises WeightsError."""
-        import torch
+    def load(
+        cls,
+        choice: Choice | None = None,
+        *,
+        dialogue: Tracker | None = None,
+        progress: Progress | None = None,
+        editing: Progress | None = None,
+    ) -> Editor:
+        """The networks of a choice (`stacks.Choice`); by default those that ship, fetched if they are not in the cache.
 
-        from i2edit.dialogue import load_dialogue
-        from i2edit.edit.directions import Directions
-        from i2edit.invert import Inverter, Regressor
-        from i2edit.nets.dlibface import DlibFace
-        from i2edit.nets.fast import FastSynthesis
-        from i2edit.nets.lpips import LPIPS
-        from i2edit.nets.mobile import Generator
-        from i2edit.regions import Segmenter
+        ``dialogue``: another model than the shipped one. ``editing`` is told of edits that take minutes. Raises WeightsError.
+        """
+        from i2edit import stacks
 
-        tell = progress or (lambda share, name: None)
-        tell(0.0, "loading the generator")
-        generator = Generator.from_weights().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        tell(0.3, "compiling it for this processor")
-        picture = FastSynthesis(generator.synthesis)
-        tell(0.7, "loading the other networks")
-        face = DlibFace.from_weights()
-        inverter = Inverter(generator, LPIPS("alex").from_weights(), face, Regressor.from_assets())
-        dialogue = dialogue or load_dialogue()
-        tell(1.0, "ready")
-        return cls(
-            generator, picture, inverter, Directions.from_assets(), Segmenter.from_assets(generator), face, dialogue
-        )
+        return stacks.load(choice or stacks.Choice(), progress or (lambda share, name: None), editing, dialogue)
 
     def open(
         self, photo: str | Path | Image.Image | Photo, face: int | None = None, *, progress: Progress | None = None
@@ -172,7 +168,7 @@ class Editor:
         inversion = self.inverter(crop, landmarks, progress=lambda share, name: tell(0.02 + 0.96 * share, name))
         raw = self.picture(inversion.w_raw[None])
         tell(1.0, "ready")
-        chat = Chat(self, photo.image, aligned, crop, landmarks, inversion.w_raw, raw)
+        chat = Chat(self, photo.image, aligned, crop, landmarks, inversion.w_raw, raw, w_seen=inversion.w_seen)
         chat.notes = tuple(notes)
         chat.opening = {
             "seconds": time.perf_counter() - began,
@@ -183,21 +179,31 @@ class Editor:
 
     def open_seed(self, seed: int) -> Chat:
         """Opens the generated face of a seed: nobody's face, no inversion."""
+        return self.open_w(self.generator.seed(seed))
+
+    def open_w(self, w: torch.Tensor | str | Path) -> Chat:
+        """Opens the generated face of a w, a tensor or a file: [512], or [slots, 512] of any known generator (`nets/slots.py`).
+
+        Raises DataError.
+        """
         import numpy as np
         import torch
 
         from i2edit.align import Aligned, find_faces
         from i2edit.images import to_image, to_tensor
+        from i2edit.nets.mobile import NUM_SLOTS
+        from i2edit.nets.slots import as_slots, carried, read_w
 
         began = time.perf_counter()
-        w = self.generator.synthesis.slots(self.generator.seed(seed))[0].contiguous()
+        w = as_slots(w if isinstance(w, torch.Tensor) else read_w(w), self.generator.num_slots).contiguous()
         image = to_image(self.picture(w[None]))
         found = find_faces(image)
         points = found[0].landmarks if found else self.directions.landmarks(w).numpy() * image.width
         quad = np.array([[-0.5, -0.5], [-0.5, 1023.5], [1023.5, 1023.5], [1023.5, -0.5]])
         aligned = Aligned(image, quad, np.asarray(points, dtype=np.float64))
         crop = to_tensor(image)
-        chat = Chat(self, image, aligned, crop, torch.from_numpy(aligned.landmarks).float(), w, crop)
+        landmarks = torch.from_numpy(aligned.landmarks).float()
+        chat = Chat(self, image, aligned, crop, landmarks, w, crop, w_seen=carried(w, NUM_SLOTS))
         chat.generated = True
         chat.opening = {"seconds": time.perf_counter() - began, "lpips": 0.0, "identity": 0.0}
         return chat
@@ -212,11 +218,12 @@ class Chat:
     aligned: Aligned
     crop: torch.Tensor  # [1, 3, 1024, 1024] in [-1, 1]
     landmarks: torch.Tensor  # [68, 2] in crop pixels
-    w_raw: torch.Tensor  # [23, 512]
+    w_raw: torch.Tensor  # [slots, 512]; the default generator has 23
     raw: torch.Tensor  # G(w_raw), [1, 3, 1024, 1024]
     notes: tuple[str, ...] = ()
     opening: dict[str, float] = field(default_factory=dict)
     generated: bool = False
+    w_seen: torch.Tensor | None = None  # [23, 512]: the photo in the default generator, where w_raw is another's
     conversation: Conversation = field(init=False)
 
     def __post_init__(self) -> None:
@@ -227,7 +234,8 @@ class Chat:
         from i2edit.render import Scene
 
         self.conversation = Conversation()
-        before = self.editor.segmenter(self.w_raw)
+        self._seen = self.w_raw if self.w_seen is None else self.w_seen
+        before = self._segment(self.w_raw)
         with torch.no_grad():
             self._person = self._describe(self.crop)
         self._pictures: dict[EditState, Picture] = {}
@@ -235,8 +243,8 @@ class Chat:
         self._scene = Scene(self.crop, self.landmarks, before)
         self._drawn: dict[bytes, tuple[torch.Tensor, dict[str, torch.Tensor]]] = {}
         self._rendered: dict[tuple[EditState, ...], Rendering] = {}  # by the layers from the lowest one on
-        logits = self.editor.directions.logits(self.w_raw)
-        self.present = self.editor.directions.present(self.w_raw)
+        logits = self.editor.directions.logits(self._seen)
+        self.present = self.editor.directions.present(self._seen)
         self.blocked = NOT_FOR_CHILDREN if logits["child"] > CHILD_LOGIT else frozenset()
         self.unfit = self.present | (MASCULINE if logits["male"] < 0 else frozenset())  # never suggested
 
@@ -365,7 +373,7 @@ class Chat:
             clock.append(time.perf_counter())
             seconds[name] = clock[-1] - clock[-2]
 
-        layers = self.editor.directions.layers(self.w_raw, allowed)
+        layers = self.editor.edits.layers(self.w_raw, allowed)
         lap("edit")
         for layer in layers:
             self._generated(layer.w)
@@ -403,13 +411,27 @@ class Chat:
 
     def _generated(self, w: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         """The generator's picture of w and its segmentation; the last few are remembered, because most turns change one layer."""
-        from i2edit.nets.mobile import FEATURE_LAYERS
-
         key = w.numpy().tobytes()
         if key not in self._drawn:
-            picture, features = self.editor.picture.with_features(w[None], FEATURE_LAYERS)
-            self._drawn[key] = (picture, self.editor.segmenter.read(features[0]))
+            self._drawn[key] = self._drawn_anew(w)
         return _remember(self._drawn, key)
+
+    def _drawn_anew(self, w: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        from i2edit.nets.mobile import FEATURE_LAYERS
+
+        both = getattr(self.editor.picture, "with_features", None)  # the generator that the segmenter knows
+        if both is None:
+            return self.editor.picture(w[None]), self._segment(w)
+        picture, features = both(w[None], FEATURE_LAYERS)
+        return picture, self.editor.segmenter.read(features[0])
+
+    def _segment(self, w: torch.Tensor) -> dict[str, torch.Tensor]:
+        """The segmentation of a w of this photo. The segmenter knows the default generator's: other w's are carried over as edits."""
+        from i2edit.nets.slots import carried
+
+        if len(w) != len(self._seen):
+            w = self._seen + carried(w - self.w_raw, len(self._seen))
+        return self.editor.segmenter(w)
 
     def _describe(self, crop: torch.Tensor) -> torch.Tensor:
         import torch

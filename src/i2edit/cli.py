@@ -13,8 +13,11 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import Field, fields
+from functools import wraps
+from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
@@ -22,6 +25,7 @@ from i2edit import __version__
 from i2edit.data.commands import app as data_app
 from i2edit.errors import I2EditError, MessageError, OutputError
 from i2edit.session_commands import DataOption, cache_app, sessions_app
+from i2edit.stacks import Choice
 
 if TYPE_CHECKING:
     from i2edit.chat import Chat, Editor, Reply
@@ -90,11 +94,14 @@ class Bar:
         self.live = sys.stderr.isatty()
 
     def __call__(self, share: float, name: str) -> None:
+        if share < 1 and not self.last:  # a new start: the same bar may serve several edits
+            self.began = time.monotonic()
         if not self.live:
             if name != self.last and share < 1:
                 note(f"{self.title}: {name} …")
-            self.last = name
+            self.last = name if share < 1 else ""
             return
+        self.last = name if share < 1 else ""
         filled = round(24 * min(1.0, share))
         seconds = time.monotonic() - self.began
         print(
@@ -157,12 +164,36 @@ def chosen_dialogue(folder: Path | None, name: str | None, base_url: str | None)
     return model
 
 
+def takes_choice(command: Callable[..., None]) -> Callable[..., None]:
+    """Gives a command one option for each field of `stacks.Choice` and hands them over together, as `choice`."""
+    hints = get_type_hints(command, include_extras=True)
+    kinds = get_type_hints(Choice)
+    own = [p.replace(annotation=hints[p.name]) for p in signature(command).parameters.values() if p.name != "choice"]
+    chosen = [
+        Parameter(f.name, Parameter.KEYWORD_ONLY, default=f.default, annotation=Annotated[kinds[f.name], _flag(f)])
+        for f in fields(Choice)
+    ]
+
+    @wraps(command)
+    def run(**given: Any) -> None:
+        command(choice=Choice(**{f.name: given.pop(f.name) for f in fields(Choice)}), **given)
+
+    run.__signature__ = Signature([*own, *chosen])  # type: ignore[attr-defined]
+    run.__annotations__ = {p.name: p.annotation for p in (*own, *chosen)}
+    return run
+
+
+def _flag(option: Field[Any]) -> Any:
+    return typer.Option(f"--{option.name.replace('_', '-')}", help=option.metadata["help"], rich_help_panel="Networks")
+
+
 def open_chat(
     photo: Path | None,
     face: int | None,
     face_seed: int | None,
     editor: Editor | None = None,
     dialogue: Tracker | None = None,
+    choice: Choice | None = None,
 ) -> Chat:
     """The chat of a photo or of a generated face; the photo is read before any network is loaded."""
     from i2edit.chat import Editor
@@ -171,7 +202,7 @@ def open_chat(
     if (photo is None) == (face_seed is None):
         raise I2EditError("Give either a photo or --face-seed N, not both and not neither.")
     read = open_photo(photo) if photo is not None else None
-    editor = editor or Editor.load(dialogue=dialogue, progress=Bar("Loading"))
+    editor = editor or Editor.load(choice, dialogue=dialogue, progress=Bar("Loading"), editing=Bar("Editing"))
     if read is None:
         assert face_seed is not None
         chat = editor.open_seed(face_seed)
@@ -248,7 +279,9 @@ def write_text(path: Path, text: str) -> None:
 
 
 @app.command()
+@takes_choice
 def edit(
+    choice: Choice,
     photo: Annotated[Path | None, typer.Argument(help="The photo to edit.")] = None,
     messages: Annotated[list[str] | None, typer.Option("--say", help="What to say; repeat for more turns.")] = None,
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("i2edit-out"),
@@ -269,7 +302,7 @@ def edit(
         raise MessageError('Say at least one thing, for example --say "smile a bit".')
     checked = [check_message(message) for message in messages]
     prepare_folder(out)
-    chat = open_chat(photo, face, face_seed, dialogue=chosen_dialogue(model, dialogue, base_url))
+    chat = open_chat(photo, face, face_seed, choice=choice, dialogue=chosen_dialogue(model, dialogue, base_url))
     run_turns(chat, checked, out, exif=exif_of(photo) if keep_exif else None)
     say(f"Pictures, transcript.json and {out / 'sheet.png'} are in {out}.")
 
@@ -282,7 +315,9 @@ def exif_of(photo: Path | None) -> bytes | None:
 
 
 @app.command()
+@takes_choice
 def chat(
+    choice: Choice,
     photo: Annotated[Path | None, typer.Argument(help="The photo to talk to.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the pictures (default: i2edit-NAME).")] = None,
     face: FaceOption = None,
@@ -311,7 +346,7 @@ def chat(
     if resume is not None:
         session = resume_session(resume, data, listener)
     else:
-        session = opened = open_chat(photo, face, face_seed, dialogue=listener)
+        session = opened = open_chat(photo, face, face_seed, choice=choice, dialogue=listener)
         if keep:
             session = keep_session(opened, photo, f"seed {face_seed}", data)
     say(f"Ready. Say what you would like, for example “smile a bit and give me bangs”. {HELP}")

@@ -81,13 +81,14 @@ class Regressor(nn.Module):
 
 @dataclass(frozen=True)
 class Inversion:
-    """w_raw [23, 512] and its distances to the photo: LPIPS (Alex, 256²), identity (dlib, 0.6 = somebody else)."""
+    """w_raw [slots, 512] and its distances to the photo: LPIPS (Alex, 256²), identity (dlib, 0.6 = somebody else)."""
 
     w_raw: Tensor
     lpips: float
     identity: float
     seconds: float
     trace: list[dict[str, float]] = field(default_factory=list)
+    w_seen: Tensor | None = None  # the default generator's w, where w_raw is another generator's
 
 
 class Inverter:
@@ -174,3 +175,31 @@ class Inverter:
 
     def _picture(self, w: Tensor) -> Tensor:
         return F.avg_pool2d(self.generator.synthesis(w), 4)
+
+
+class EncoderInverter:
+    """e4e's answer, in one pass; and the default generator's w of the same photo, by which faces are segmented and described.
+
+    ``encoder``: [1, 3, 256, 256] → [1, slots, 512]; ``draw``: w [1, slots, 512] → [1, 3, S, S].
+    """
+
+    def __init__(
+        self, encoder: Callable[[Tensor], Tensor], draw: Callable[[Tensor], Tensor], default: Inverter
+    ) -> None:
+        self.encoder, self.draw, self.default = encoder, draw, default
+
+    @torch.no_grad()
+    def __call__(
+        self, crop: Tensor, landmarks: Tensor, progress: Callable[[float, str], None] | None = None
+    ) -> Inversion:
+        """As `Inverter`."""
+        began = time.perf_counter()
+        small = F.interpolate(crop, size=256, mode="area")
+        w = self.encoder(small)
+        with torch.enable_grad():
+            seen = self.default(crop, landmarks, progress, settings=replace(self.default.settings, picture_steps=0))
+        view = F.interpolate(self.draw(w), size=256, mode="area")
+        lpips, face = self.default.lpips, self.default.face
+        distance = lpips(view, small).item()
+        identity = (face(face_chip(view, landmarks / 4)) - face(face_chip(small, landmarks / 4))).norm().item()
+        return Inversion(w[0], distance, identity, time.perf_counter() - began, w_seen=seen.w_raw)

@@ -1,6 +1,6 @@
 """The default editor: (w_raw, edit state) → w, one small linear problem for the whole belief.
 
-    w_raw [23, 512] + {smiling: 1.0, bangs: 0.6} → w [23, 512]
+    w_raw [23, 512] + {smiling: 1.0, bangs: 0.6} → w [23, 512]    (or 18 slots, those of StyleGAN2: `nets/slots.py`)
 
 Attribute logits and face landmarks are linear in w (`train/directions.py`). The step δ is the one that brings every
 requested logit to its target at the least cost
@@ -25,6 +25,7 @@ import torch
 from torch import Tensor
 
 from i2edit.nets.mobile import NUM_SLOTS
+from i2edit.nets.slots import carried
 from i2edit.ontology import EXCLUDES, SLOTS, VALUES, Belief, EditState
 
 HELD_ALWAYS = ("male", "child", "old", "glasses", "hat", "hand")
@@ -233,7 +234,7 @@ class Directions:
         for value, share, direction in zip(goals_of, shares, spread.T, strict=True):
             first, last = KINDS[also.get(value, value)].slots
             delta[first:last] += share * direction
-        return delta.to(w.dtype)
+        return carried(delta, len(w)).to(w.dtype)
 
     def layers(self, w_raw: Tensor, state: EditState) -> list[Layer]:
         """What there is to draw, in order; none for the empty state. At most three."""

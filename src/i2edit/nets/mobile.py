@@ -252,20 +252,29 @@ class Generator(nn.Module):
         return generator
 
     def z(self, seed: int) -> Tensor:
-        """z of a face's seed, [1, 512]: `numpy.random.default_rng(seed).standard_normal(512)` in float32."""
-        import numpy as np
-
-        return torch.from_numpy(np.random.default_rng(seed).standard_normal(512).astype("float32"))[None]
+        """z of a face's seed, [1, 512] (`z_of`)."""
+        return z_of(seed, self.config.dim)
 
     @torch.no_grad()
     def seed(self, seed: int, truncation: float = 0.9) -> Tensor:
         """w [1, 512] of the face of a seed (the recipe of the label data card)."""
         return self.w_mean + truncation * (self.mapping(self.z(seed)) - self.w_mean)
 
+    @property
+    def num_slots(self) -> int:
+        return self.synthesis.num_slots
+
     def preview(self, w: Tensor) -> Tensor:
         """The 256² view of the picture of w, [B, 3, 256, 256]; differentiable, about a sixth of the cost."""
         w = self.synthesis.slots(w)
         return self.readout(self.synthesis.features(w, Readout.LAYERS), w)
+
+
+def z_of(seed: int, dim: int = W_DIM) -> Tensor:
+    """z of a face's seed, [1, dim]: `numpy.random.default_rng(seed).standard_normal(dim)` in float32."""
+    import numpy as np
+
+    return torch.from_numpy(np.random.default_rng(seed).standard_normal(dim).astype("float32"))[None]
 
 
 def load_ir(generator: Generator, path: Path) -> None:
