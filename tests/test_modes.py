@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from tiny_bench import Tracker, found_faces, turn
 from i2edit.bench.table4 import predicted_states, states_of
 from i2edit.chat import Chat
 from i2edit.edit.directions import Layer
+from i2edit.errors import MessageError
 from i2edit.images import to_image, to_tensor
 from i2edit.modes import (
     Change,
@@ -181,21 +183,32 @@ def test_wishes_that_never_came_leave_the_photo(new_chat: NewChat) -> None:
 # ------------------------------------------------------------------------------------------------ the dialogue as a prompt
 
 
+class TwelveWords:
+    """Takes up to twelve words."""
+
+    def embed_texts(self, texts: Sequence[str]) -> torch.Tensor:
+        for text in texts:
+            if len(text.split()) > 12:
+                raise MessageError("Please say it more briefly.")
+        return torch.zeros(len(texts), 1)
+
+    def embed_images(self, pictures: torch.Tensor) -> torch.Tensor:
+        return torch.zeros(len(pictures), 1)
+
+
 class ByLength:
-    """A text method that moves w by the number of words, up to twelve of them."""
+    """A text method that moves w by the number of words."""
 
     def __init__(self) -> None:
         self.heard: list[str] = []
+        self.image_text = TwelveWords()
 
     def layers(self, w_raw: torch.Tensor, state: EditState) -> list[Layer]:
         return []
 
-    def fits(self, text: str) -> bool:
-        return len(text.split()) <= 12
-
-    def from_text(self, w_raw: torch.Tensor, text: str) -> torch.Tensor:
+    def find(self, w_raw: torch.Tensor, text: str) -> Any:
         self.heard.append(text)
-        return w_raw + 0.01 * len(text.split())
+        return SimpleNamespace(w=w_raw + 0.01 * len(text.split()))
 
 
 SAID = ["make her smile please Done. What else?", "and bangs Here you are.", "thanks You are welcome."]

@@ -30,11 +30,13 @@ import torch
 from torch import Tensor
 
 from i2edit.edit.directions import Layer
+from i2edit.errors import MessageError
 from i2edit.ontology import STRENGTH_MAX, STRENGTH_MIN, Belief, EditState
 from i2edit.records import Dialogue
 
 if TYPE_CHECKING:
     from i2edit.chat import Chat, Editor
+    from i2edit.metrics.image import ImageText
 
 MODES = ("multi-turn", "single-turn", "single-turn-w")
 INPUTS = ("UER", "predicted", "Dial")
@@ -46,14 +48,23 @@ class EditMethod(Protocol):
     def layers(self, w_raw: Tensor, state: EditState) -> list[Layer]: ...
 
 
+class FoundW(Protocol):
+    """What a search for a text ends in."""
+
+    @property
+    def w(self) -> Tensor: ...
+
+
 class TextMethod(EditMethod, Protocol):
-    """An edit method that also follows free text, as the dialogue-as-prompt ablation needs."""
+    """An edit method that also follows free text, as the dialogue-as-prompt ablation needs.
 
-    def fits(self, text: str) -> bool:
-        """Whether the text is within its encoder's limit."""
+    ``find``: w [slots, dim] and a text → the w of the face that the text asks for. ``image_text.embed_texts`` raises MessageError for a
+    text beyond its limit.
+    """
 
-    def from_text(self, w_raw: Tensor, text: str) -> Tensor:
-        """w [slots, dim] of the face that the text asks for."""
+    image_text: ImageText
+
+    def find(self, w_raw: Tensor, text: str) -> FoundW: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,12 +173,11 @@ def single_turn(
     *,
     chain_w: bool = False,
     compositing: bool = True,
-    steps_scale: float = 1.0,
 ) -> list[Shown]:
     """The picture after each of ``states`` when every turn edits what the turn before it left.
 
-    ``chain_w``: w is handed on; else the picture is, and its w found again (``steps_scale`` × the inverter's steps). The
-    picture of a turn before any change is the photo itself (with compositing) or G(w). Seconds are those of the turn.
+    ``chain_w``: w is handed on; else the picture is, and its w found again by the editor's inverter. The picture of a turn
+    before any change is the photo itself (with compositing) or G(w). Seconds are those of the turn.
     """
     crop, w = draw(editor, view, [], compositing)
     shown: list[Shown] = []
@@ -177,14 +187,14 @@ def single_turn(
         asked = change(before, after)
         if asked:
             if edited:
-                view = follow(editor, view, crop, w if chain_w else None, steps_scale)
+                view = follow(editor, view, crop, w if chain_w else None)
             crop, w = draw(editor, view, change_layers(method, view.w, asked), compositing)
             edited = True
         shown.append(Shown(crop, w, time.perf_counter() - began))
     return shown
 
 
-def follow(editor: Editor, view: View, crop: Tensor, w: Tensor | None, steps_scale: float = 1.0) -> View:
+def follow(editor: Editor, view: View, crop: Tensor, w: Tensor | None) -> View:
     """The view of an output picture: its face found anew (where the old one was, if none is found), and its w, by
     inversion unless it is given."""
     from i2edit.align import find_faces
@@ -193,7 +203,7 @@ def follow(editor: Editor, view: View, crop: Tensor, w: Tensor | None, steps_sca
     found = find_faces(to_image(crop))
     landmarks = torch.from_numpy(found[0].landmarks).float() if found else view.landmarks
     if w is None:
-        w = editor.inverter(crop, landmarks, steps_scale=steps_scale).w_raw
+        w = editor.inverter(crop, landmarks).w_raw
     with torch.no_grad():
         return View(crop, landmarks, w, editor.picture(w[None]), editor.segmenter(w))
 
@@ -212,9 +222,10 @@ def prompt(method: TextMethod, said: Sequence[str]) -> tuple[str, float]:
     low, high = 0, len(words)  # the least number of words to leave out lies in [low, high]
     while low < high:
         middle = (low + high) // 2
-        if method.fits(" ".join(words[middle:])):
+        try:
+            method.image_text.embed_texts([" ".join(words[middle:])])
             high = middle
-        else:
+        except MessageError:
             low = middle + 1
     return " ".join(words[low:]), low / max(1, len(words))
 
@@ -225,8 +236,6 @@ def from_dialogue(
     view: View,
     said: Sequence[str],
     mode: str,
-    *,
-    steps_scale: float = 1.0,
 ) -> tuple[list[Shown], float]:
     """The dialogue itself as the prompt (paper §5.1, ablation): all turns at once on the raw photo (`multi-turn`, one picture), or
     each turn's text on what the turn before it left. Also the share of words that did not fit.
@@ -247,8 +256,8 @@ def from_dialogue(
         cut, words = cut + share * count, words + count
         if text:
             if edited:
-                view = follow(editor, view, crop, w if mode == "single-turn-w" else None, steps_scale)
-            w = method.from_text(view.w, text)
+                view = follow(editor, view, crop, w if mode == "single-turn-w" else None)
+            w = method.find(view.w, text).w
             with torch.no_grad():
                 crop = to_tensor(to_image(editor.picture(w[None])))
             edited = True

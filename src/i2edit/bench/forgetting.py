@@ -20,7 +20,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from i2edit.bench.photos import Kit, Progress, Run, begin, each, load_kit, open_photo_of, write_json, write_lines
+from i2edit.bench.photos import (
+    Kit,
+    Progress,
+    Run,
+    begin,
+    commit,
+    each,
+    load_kit,
+    open_photo_of,
+    write_json,
+    write_lines,
+)
 from i2edit.bench.table3 import machine
 from i2edit.bench.table4 import Cell, weights_used
 from i2edit.errors import I2EditError
@@ -94,7 +105,7 @@ def _conversation(kit: Kit, opened: Any, states: list[EditState], asked: list[st
     else:
         shown = single_turn(
             kit.editor, method, opened.view, states, chain_w=cell.mode == "single-turn-w",
-            compositing=cell.compositing, steps_scale=kit.run.steps_scale,
+            compositing=cell.compositing,
         )  # fmt: skip
     turns = []
     for number, (state, one) in enumerate(zip(states, shown, strict=True), 1):
@@ -105,7 +116,7 @@ def _conversation(kit: Kit, opened: Any, states: list[EditState], asked: list[st
         small = picture.resize((SIDE, SIDE), Image.Resampling.LANCZOS)
         save_image(small, folder / f"{cell.key}-{number}.jpg", generated=opened.generated, quality=90)
     losses = list(kit.losses.get(cell.editor, ()))
-    write_json(folder / f"{cell.key}.json", {"asked": asked, "turns": turns, "losses": losses})
+    write_json(folder / f"{cell.key}.json", {"asked": asked, "turns": turns, "losses": losses, "commit": commit()})
 
 
 # ------------------------------------------------------------------------------------------------ the run
@@ -151,14 +162,13 @@ def gather(
     """Reads what the photos' files say → rows, paired differences to multi-turn, and what was left out and why."""
     import numpy as np
 
-    from i2edit.train.dialogue import commit_hash
-
     about = {
-        "seed": settings.seed, "commit": commit_hash(), "weights": weights_used(settings), "device": f"cpu, {machine()}",
+        "seed": settings.seed, "weights": weights_used(settings), "device": f"cpu, {machine()}",
     }  # fmt: skip
     kept: dict[tuple[Cell, int], dict[str, Measured]] = {(cell, t): {} for cell in cells for t in range(1, turns + 1)}
     left_out: dict[str, str] = {}
     losses: dict[str, list[str]] = {}
+    commits: dict[Cell, set[str]] = {cell: set() for cell in cells}
     nothing = np.zeros(1)
     for dialogue in dialogues:
         folder = out / "photos" / dialogue.dialogue_id
@@ -169,6 +179,7 @@ def gather(
         for cell in cells:
             obj = json.loads((folder / f"{cell.key}.json").read_text(encoding="utf-8"))
             losses[cell.editor] = obj["losses"]
+            commits[cell].add(obj["commit"])
             for turn, row in enumerate(obj["turns"], 1):
                 kept[cell, turn][dialogue.dialogue_id] = Measured(row["scores"], nothing, nothing)
 

@@ -16,7 +16,7 @@ import json
 import os
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,12 +29,14 @@ from i2edit.records import Dialogue
 
 if TYPE_CHECKING:
     from i2edit.chat import Chat, Editor
+    from i2edit.invert import Settings
     from i2edit.metrics.image import Scorer
 
 Progress = Callable[[float, str], None]
 OPENINGS = ("inversion", "seed")
 STACKS = ("mobile",)
 RETRIES = 5  # of a photo whose worker died
+LOCAL_CPUS: int | None = None  # of a Ray cluster of our own; None: all of this machine's
 
 
 @dataclass(frozen=True)
@@ -81,9 +83,10 @@ class Kit:
     losses: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-# Name → (how it is got from the loaded networks, metrics that were among its losses or in the training of its weights).
-EDITORS: dict[str, tuple[Callable[[Editor], EditMethod], tuple[str, ...]]] = {
-    "directions": (lambda editor: editor.directions, ("id:dlib", "id-distance:dlib")),
+Make = Callable[["Editor", Run], EditMethod]
+# Name → (how it is got from the loaded networks and the run, metrics among its losses or in the training of its weights).
+EDITORS: dict[str, tuple[Make, tuple[str, ...]]] = {
+    "directions": (lambda editor, run: editor.directions, ("id:dlib", "id-distance:dlib")),
 }
 INVERSION_LOSSES = ("lpips:alex", "id:dlib", "id-distance:dlib")
 
@@ -97,8 +100,16 @@ def load_kit(run: Run) -> Kit:
     if run.threads:
         torch.set_num_threads(run.threads)
     editor = Editor.load()
-    made = {name: make(editor) for name, (make, _) in methods.items()}
+    if run.steps_scale != 1:
+        editor.inverter.settings = scaled(editor.inverter.settings, run.steps_scale)
+    made = {name: make(editor, run) for name, (make, _) in methods.items()}
     return Kit(run, editor, made, scorer, losses_of(run, made))
+
+
+def scaled(settings: Settings, share: float) -> Settings:
+    """An inverter's settings with that share of the steps, at least one."""
+    preview, picture = (round(share * steps) for steps in (settings.preview_steps, settings.picture_steps))
+    return replace(settings, preview_steps=max(1, preview), picture_steps=picture)
 
 
 def losses_of(run: Run, methods: dict[str, EditMethod]) -> dict[str, tuple[str, ...]]:
@@ -111,8 +122,8 @@ def losses_of(run: Run, methods: dict[str, EditMethod]) -> dict[str, tuple[str, 
     return found
 
 
-def load_method(name: str) -> tuple[Callable[[Editor], EditMethod], tuple[str, ...]]:
-    """An editor of ``EDITORS``, or `MODULE:CALLABLE`, which gets the loaded networks. Raises I2EditError."""
+def load_method(name: str) -> tuple[Make, tuple[str, ...]]:
+    """An editor of ``EDITORS``, or `MODULE:CALLABLE`, which gets the loaded `chat.Editor` and the `Run`. Raises I2EditError."""
     if name in EDITORS:
         return EDITORS[name]
     if ":" not in name:
@@ -190,8 +201,10 @@ def write_lines(path: Path, rows: Sequence[Any]) -> None:
 
 
 def begin(out: Path, run: Run, what: str) -> None:
-    """Makes the folder, or checks that it holds the same benchmark with the same settings. Raises OutputError."""
+    """Makes the folder, or checks that it holds the same benchmark with the same settings; editors may be added, because no
+    cell depends on another. Raises OutputError."""
     settings = json.loads(json.dumps({"benchmark": what, **asdict(run)}))
+    del settings["editors"]
     path = out / "run.json"
     if path.is_file():
         there = json.loads(path.read_text(encoding="utf-8"))
@@ -205,6 +218,14 @@ def begin(out: Path, run: Run, what: str) -> None:
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise OutputError(f"{out} is there already and is no run of this benchmark. Choose another folder.")
     write_json(path, settings)
+
+
+@cache
+def commit() -> str:
+    """The commit that this process runs."""
+    from i2edit.train.dialogue import commit_hash
+
+    return commit_hash()
 
 
 # ------------------------------------------------------------------------------------------------ opening
@@ -257,7 +278,7 @@ def open_photo_of(kit: Kit, dialogue: Dialogue, folder: Path) -> Opened | None:
 
 
 def _open(kit: Kit, dialogue: Dialogue, folder: Path) -> Chat:
-    from i2edit.images import save_image
+    from i2edit.images import save_image, to_image
 
     kind, _, number = dialogue.image_id.partition(":")
     if kind != "seed" or not number.isdigit():
@@ -269,31 +290,10 @@ def _open(kit: Kit, dialogue: Dialogue, folder: Path) -> Chat:
     elif kit.run.opening == "seed":
         return kit.editor.open_seed(int(number))
     else:
-        with torch.no_grad():
-            from i2edit.images import to_image
-
-            face = to_image(
-                kit.editor.picture(kit.editor.generator.synthesis.slots(kit.editor.generator.seed(int(number))))
-            )
+        generator = kit.editor.generator
+        face = to_image(kit.editor.picture(generator.synthesis.slots(generator.seed(int(number)))))
         path = save_image(face, folder / "photo.png", edited=False, generated=True)
-    return _inverted(kit, path)
-
-
-def _inverted(kit: Kit, path: Path) -> Chat:
-    inverter = kit.editor.inverter
-    if kit.run.steps_scale == 1:
-        return kit.editor.open(path)
-    from dataclasses import replace
-
-    whole = inverter.settings
-    scale = kit.run.steps_scale
-    inverter.settings = replace(
-        whole, preview_steps=round(whole.preview_steps * scale), picture_steps=round(whole.picture_steps * scale)
-    )
-    try:
-        return kit.editor.open(path)
-    finally:
-        inverter.settings = whole
+    return kit.editor.open(path)
 
 
 # ------------------------------------------------------------------------------------------------ who does the work
@@ -365,7 +365,8 @@ def _each_on_ray(
     # A cluster of our own listens on this machine alone. The dashboard and its agents are left out.
     mine = address == "local"
     ray.init(
-        address=None if mine else address,
+        address=address,
+        num_cpus=LOCAL_CPUS if mine else None,
         include_dashboard=False if mine else None,
         _node_ip_address="127.0.0.1" if mine else None,
         configure_logging=False,
@@ -388,6 +389,6 @@ def _each_on_ray(
 
 
 __all__ = [
-    "EDITORS", "Kit", "Opened", "Run", "begin", "draw_dialogues", "each", "load_kit", "load_scorer", "losses_of", "open_photo_of",
+    "EDITORS", "Kit", "Opened", "Run", "begin", "commit", "draw_dialogues", "each", "load_kit", "load_scorer", "losses_of", "open_photo_of",
     "write_json", "write_lines",
 ]  # fmt: skip

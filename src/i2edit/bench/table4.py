@@ -158,7 +158,7 @@ def _cell(kit: Kit, dialogue: Dialogue, states: list[EditState], opened: Opened,
     measured.scores["seconds"] = None if cell.editor == NO_EDIT else sum(spent) / len(spent)
     save_image(picture, folder / f"{cell.key}.jpg", generated=opened.generated, quality=90)
     about = {"belief": states[-1].belief.text, "turns": len(shown), "prompt_cut": cut}
-    about |= {"losses": kit.losses.get(cell.editor, ()), "features": kit.scorer.feature_name}
+    about |= {"losses": kit.losses.get(cell.editor, ()), "features": kit.scorer.feature_name, "commit": commit()}
     write_json(folder / f"{cell.key}.json", about | measured.to_json())
 
 
@@ -168,17 +168,15 @@ def _shown(
     view = opened.view
     if cell.editor == NO_EDIT:
         return [Shown(*draw(kit.editor, view, [], cell.compositing), 0.0)], None
-    method, scale = kit.methods[cell.editor], kit.run.steps_scale
+    method = kit.methods[cell.editor]
     if cell.input == "Dial":
-        if not hasattr(method, "from_text"):
+        if not hasattr(method, "find"):
             raise I2EditError(f"The editor {cell.editor} does not follow free text: leave the input Dial out.")
-        return from_dialogue(kit.editor, cast(TextMethod, method), view, texts(dialogue), cell.mode, steps_scale=scale)
+        return from_dialogue(kit.editor, cast(TextMethod, method), view, texts(dialogue), cell.mode)
     if cell.mode == "multi-turn":
         return [multi_turn(kit.editor, method, view, states[-1], compositing=cell.compositing)], None
     chain = cell.mode == "single-turn-w"
-    return single_turn(
-        kit.editor, method, view, states, chain_w=chain, compositing=cell.compositing, steps_scale=scale
-    ), None
+    return single_turn(kit.editor, method, view, states, chain_w=chain, compositing=cell.compositing), None
 
 
 # ------------------------------------------------------------------------------------------------ the run
@@ -224,9 +222,9 @@ def run(
 
 def gather(out: Path, settings: Run, dialogues: Sequence[Dialogue], cells: Sequence[Cell]) -> dict[str, Any]:
     """Reads what the photos' files say → rows, differences, and what was left out and why."""
-    from i2edit.train.dialogue import commit_hash
-
-    about = {"commit": commit_hash(), "weights": weights_used(settings), "device": f"cpu, {machine()}"}
+    about = {"weights": weights_used(settings), "device": f"cpu, {machine()}"}
+    commits: dict[Cell, set[str]] = {cell: set() for cell in cells}
+    opened: list[dict[str, float]] = []
     left_out: dict[str, str] = {}
     losses: dict[str, list[str]] = {}
     name = ""
@@ -234,20 +232,22 @@ def gather(out: Path, settings: Run, dialogues: Sequence[Dialogue], cells: Seque
     cut: dict[Cell, list[float]] = {cell: [] for cell in cells}
     for dialogue in dialogues:
         folder = out / "photos" / dialogue.dialogue_id
-        why = json.loads((folder / "opening.json").read_text(encoding="utf-8"))["left_out"]
-        if why is not None:
-            left_out[dialogue.dialogue_id] = why
+        opening = json.loads((folder / "opening.json").read_text(encoding="utf-8"))
+        if opening["left_out"] is not None:
+            left_out[dialogue.dialogue_id] = opening["left_out"]
             continue
+        opened.append({name: opening[name] for name in ("seconds", "lpips", "identity")})
         for cell in cells:
             obj = json.loads((folder / f"{cell.key}.json").read_text(encoding="utf-8"))
             kept[cell][dialogue.dialogue_id] = Measured.from_json(obj)
+            commits[cell].add(obj["commit"])
             losses[cell.editor], name = obj["losses"], obj["features"]
             if obj["prompt_cut"] is not None:
                 cut[cell].append(obj["prompt_cut"])
     rows = [
         cell.to_json() | {"stack": settings.stack, "n": len(kept[cell])}
         | {"metrics": intervals(statistics(list(kept[cell].values()), name), len(kept[cell]), settings.seed)}
-        | {"seed": settings.seed, **about}
+        | {"seed": settings.seed, "commit": ", ".join(sorted(commits[cell])), **about}
         for cell in cells
     ]  # fmt: skip
     compared = []
@@ -266,7 +266,7 @@ def gather(out: Path, settings: Run, dialogues: Sequence[Dialogue], cells: Seque
         unscored["judge"] = "no second judge was given"
     return {
         "rows": rows, "differences": compared, "left_out": left_out, "unscored": unscored, "scored": sorted(scored),
-        "losses": losses, "opening": settings.opening, "steps_scale": settings.steps_scale,
+        "losses": losses, "opening": settings.opening, "opened": opened, "steps_scale": settings.steps_scale,
         "nothing_asked_for": sum(not states_of(d)[-1].belief for d in dialogues if d.dialogue_id not in left_out),
         "prompt_cut": {cell.text: sum(shares) / len(shares) for cell, shares in cut.items() if shares},
     }  # fmt: skip
@@ -381,6 +381,16 @@ def _difference(row: dict[str, float] | None) -> str:
     return f"{row['mean']:+.3g} [{row['low']:+.3g}, {row['high']:+.3g}]{'*' if row['low'] * row['high'] > 0 else ''}"
 
 
+def _opened(rows: list[dict[str, float]]) -> list[str]:
+    if not rows:
+        return []
+    mean = {name: sum(row[name] for row in rows) / len(rows) for name in rows[0]}
+    return [
+        f"Opening a photo: {mean['seconds']:.0f} s; its w's picture is at LPIPS {mean['lpips']:.3f} and descriptor distance "
+        f"{mean['identity']:.2f} (means)."
+    ]
+
+
 def _notes(found: dict[str, Any]) -> list[str]:
     row = found["rows"][0]
     how = {
@@ -390,6 +400,7 @@ def _notes(found: dict[str, Any]) -> list[str]:
     notes = [
         "Brackets: 95 % intervals of a bootstrap over photos. † was a loss, or is what the weights were trained with or on.",
         f"Generated faces are {how[found['opening']]}; {found['steps_scale']:g} × the inverter's steps.",
+        *_opened(found["opened"]),
         "`no edit`: the photo itself (compositing), or the generator's picture of its w. Seconds are those of one turn's edit, with "
         "the inversion that a single-turn step needs.",
         "FID of few pictures is far too high and is comparable between rows of equal n only; edited pictures and their originals "
