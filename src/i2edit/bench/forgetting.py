@@ -192,7 +192,9 @@ def gather(
             continue
         metrics = intervals(of(list(pairs.values())), len(pairs), settings.seed)
         rows.append(
-            cell.to_json() | {"turn": turn, "stack": settings.stack, "n": len(pairs), "metrics": metrics} | about
+            cell.to_json()
+            | {"turn": turn, "stack": settings.stack, "n": len(pairs), "metrics": metrics}
+            | {"commit": ", ".join(sorted(commits[cell])), **about}
         )
         first = Cell(cell.editor, MODES[0], compositing=cell.compositing)
         if cell != first and (first, turn) in kept:

@@ -25,6 +25,7 @@ from i2edit.bench.photos import (
     Progress,
     Run,
     begin,
+    commit,
     each,
     load_kit,
     open_photo_of,
