@@ -210,6 +210,17 @@ class Measured:
         return cls(dict(obj["scores"]), np.array(obj["original"]), np.array(obj["edited"]))
 
 
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """What is known of an original, which many edited pictures are compared with."""
+
+    picture: Tensor
+    lpips: list[Tensor]
+    landmarks: Any  # [68, 2] in its pixels, or None: no face was found
+    descriptor: Tensor | None
+    features: Array
+
+
 @dataclass
 class Scorer:
     """The networks that measure; ``image_text``, ``judge`` and ``arcface`` are None when there is none, and what needs
@@ -222,6 +233,7 @@ class Scorer:
     judge: Judge | None = None
     arcface: Callable[[Tensor], Tensor] | None = None
     _texts: dict[str, Tensor] = field(default_factory=dict, init=False, repr=False)
+    _last: tuple[Image.Image, _Seen] | None = field(default=None, init=False, repr=False)
 
     @property
     def feature_name(self) -> str:
@@ -259,12 +271,12 @@ class Scorer:
                 f"The original has {original.width} × {original.height} pixels, the edited picture {edited.width} × "
                 f"{edited.height}: they do not show the same part."
             )
-        a, b = to_tensor(original), to_tensor(edited)
-        small = [F.interpolate(x, size=SIDE, mode="area") for x in (a, b)]
-        scores: dict[str, float | None] = {f"lpips:{self.lpips.net}": float(self.lpips(small[0], small[1]))}
-        scores |= self._identity(a, b, original, edited)
+        seen, b = self._see(original), to_tensor(edited)
+        distance = self.lpips.distance(seen.lpips, self._lpips_features(b))
+        scores: dict[str, float | None] = {f"lpips:{self.lpips.net}": float(distance)}
+        scores |= self._identity(seen, original, b, edited)
         if self.arcface is not None:
-            scores["id:arcface"] = float((self.arcface(a) * self.arcface(b)).sum())
+            scores["id:arcface"] = float((self.arcface(seen.picture) * self.arcface(b)).sum())
         asked = [check_value(value) for value in values]
         if self.image_text is not None:
             vector = self.image_text.embed_images(b)
@@ -279,7 +291,24 @@ class Scorer:
             scores["judge"] = float(shown[[VALUES.index(v) for v in asked]].mean()) if asked else None
             if first is not None:
                 scores["judge:first"] = float(shown[VALUES.index(first)])
-        return Measured(scores, *(self.features(x)[0].double().numpy() for x in (a, b)))
+        return Measured(scores, seen.features, self.features(b)[0].double().numpy())
+
+    def _lpips_features(self, x: Tensor) -> list[Tensor]:
+        return self.lpips.features(F.interpolate(x, size=SIDE, mode="area"))
+
+    def _see(self, original: Image.Image) -> _Seen:
+        from i2edit.align import find_faces
+        from i2edit.images import to_tensor
+        from i2edit.nets.dlibface import face_chip
+
+        if self._last is None or self._last[0] is not original:
+            x = to_tensor(original)
+            found = find_faces(original)
+            points = found[0].landmarks if found else None
+            descriptor = self.face(face_chip(x, points)) if points is not None else None
+            features = self.features(x)[0].double().numpy()
+            self._last = original, _Seen(x, self._lpips_features(x), points, descriptor, features)
+        return self._last[1]
 
     def _text(self, value: str) -> Tensor:
         if value not in self._texts:
@@ -287,21 +316,19 @@ class Scorer:
             self._texts[value] = self.image_text.embed_texts([TEXTS[value]])
         return self._texts[value]
 
-    def _identity(self, a: Tensor, b: Tensor, original: Image.Image, edited: Image.Image) -> dict[str, float | None]:
+    def _identity(self, seen: _Seen, original: Image.Image, b: Tensor, edited: Image.Image) -> dict[str, float | None]:
         """Cosine and distance of dlib's descriptors. An edited picture in which no face is found any more is looked at where
         the original's is; without a face in the original there is nothing to compare."""
         from i2edit.align import find_faces
         from i2edit.nets.dlibface import face_chip
 
-        there = find_faces(original)
-        if not there:
+        if seen.descriptor is None:
             return {"id:dlib": None, "id-distance:dlib": None}
-        points = there[0].landmarks
         found = find_faces(edited)
-        scale = edited.width / original.width
-        other = found[0].landmarks if found else points * scale
-        x, y = self.face(face_chip(a, points)), self.face(face_chip(b, other))
-        return {"id:dlib": float(F.cosine_similarity(x, y)), "id-distance:dlib": float((x - y).norm())}
+        points = found[0].landmarks if found else seen.landmarks * (edited.width / original.width)
+        there = self.face(face_chip(b, points))
+        cosine = float(F.cosine_similarity(seen.descriptor, there))
+        return {"id:dlib": cosine, "id-distance:dlib": float((seen.descriptor - there).norm())}
 
 
 # ------------------------------------------------------------------------------------------------ many pairs
