@@ -434,7 +434,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
 def loaded(monkeypatch: pytest.MonkeyPatch, small_editor: Editor, new_chat: Callable[..., Chat]) -> Editor:
     """What the command line loads: tiny pictures, the dialogue model that it asks for; any photo is open at once."""
 
-    def load(cls: type[Editor], *, dialogue: Any = None, progress: Any = None) -> Editor:
+    def load(cls: type[Editor], *, dialogue: Any = None, **more: Any) -> Editor:
         small_editor.dialogue = dialogue or small_editor.dialogue
         return small_editor
 

@@ -202,7 +202,7 @@ def open_chat(
     if (photo is None) == (face_seed is None):
         raise I2EditError("Give either a photo or --face-seed N, not both and not neither.")
     read = open_photo(photo) if photo is not None else None
-    editor = editor or Editor.load(choice, dialogue=dialogue, progress=Bar("Loading"), editing=Bar("Editing"))
+    editor = editor or Editor.load(choice=choice, dialogue=dialogue, progress=Bar("Loading"), editing=Bar("Editing"))
     if read is None:
         assert face_seed is not None
         chat = editor.open_seed(face_seed)
@@ -540,6 +540,145 @@ def bench_table3(
     say(json.dumps(found) if as_json else table3_text({name: found}))
 
 
+NumberOption = Annotated[int, typer.Option("--n", help="Photos, each with its dialogue.", min=1)]
+EditorsOption = Annotated[
+    str, typer.Option("--editor", help="Editors, separated by commas: directions, or MODULE:CALLABLE.")
+]
+StackOption = Annotated[str, typer.Option(help="The networks: mobile.")]
+DialoguesOption = Annotated[
+    Path | None, typer.Option("--dialogues", help="Dialogues (JSON lines; default: the released test split).")
+]
+ImagesOption = Annotated[Path | None, typer.Option(help="Where dialogues that name picture files have their pictures.")]
+OpeningOption = Annotated[
+    str,
+    typer.Option("--open", help="How generated faces are opened: inversion (as any photo), or seed (by their own w)."),
+]
+StepsOption = Annotated[
+    float, typer.Option("--steps-scale", help="Share of the inverter's steps, in every inversion of the run.")
+]
+RayOption = Annotated[
+    str | None,
+    typer.Option("--ray", help="Spread the photos over a Ray cluster: local, or its address (extra: ray)."),
+]
+ThreadsOption = Annotated[
+    int, typer.Option(help="Threads of torch; with Ray, of each worker (0: torch's choice; with Ray 1).", min=0)
+]
+FeaturesOption = Annotated[
+    Path | None, typer.Option(help="FID's Inception weights (default: VGG-16 from LPIPS' package).")
+]
+ImageTextOption = Annotated[
+    str | None,
+    typer.Option("--image-text", help="The image–text model of AvgRel and MinRel, MODULE:CALLABLE[:ARGUMENT]."),
+]
+JudgeOption = Annotated[str | None, typer.Option(help="The second judge, MODULE:CALLABLE[:ARGUMENT].")]
+ArcFaceOption = Annotated[
+    str | None, typer.Option(help="A second face descriptor, MODULE:CALLABLE[:ARGUMENT], for id:arcface.")
+]
+SeedDrawOption = Annotated[int, typer.Option("--seed", help="Draws the photos and the bootstrap.", min=0)]
+
+
+def _run_settings(
+    editor: str, stack: str, opening: str, steps_scale: float, seed: int, threads: int, ray: str | None,
+    features: Path | None, image_text: str | None, judge: str | None, arcface: str | None, images: Path | None,
+) -> Any:  # fmt: skip
+    from i2edit.bench.photos import Run
+
+    return Run(
+        editors=tuple(_names(editor)), stack=stack, opening=opening, steps_scale=steps_scale, seed=seed,
+        threads=threads or (1 if ray else 0), features=str(features) if features else None, image_text=image_text,
+        judge=judge, arcface=arcface, images=str(images) if images else None,
+    )  # fmt: skip
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+@bench_app.command("table4")
+def bench_table4(
+    out: Annotated[Path, typer.Option(help="Folder of the run; an interrupted one goes on.")] = Path("out/table4"),
+    n: NumberOption = 100,
+    editor: EditorsOption = "directions",
+    mode: Annotated[str, typer.Option(help="Modes, separated by commas.")] = "multi-turn,single-turn,single-turn-w",
+    inputs: Annotated[
+        str,
+        typer.Option("--input", help="UER (the true belief), predicted (our tracker's), Dial (the words themselves)."),
+    ] = "UER,predicted",
+    compositing: Annotated[str, typer.Option(help="yes, no or both.")] = "both",
+    stack: StackOption = "mobile",
+    dialogues: DialoguesOption = None,
+    images: ImagesOption = None,
+    opening: OpeningOption = "inversion",
+    steps_scale: StepsOption = 1.0,
+    features: FeaturesOption = None,
+    image_text: ImageTextOption = None,
+    judge: JudgeOption = None,
+    arcface: ArcFaceOption = None,
+    seed: SeedDrawOption = 0,
+    threads: ThreadsOption = 0,
+    ray: RayOption = None,
+) -> None:
+    """The paper's Table 4 with rows of ours: editors, modes and inputs on the same photos and dialogues."""
+    from i2edit.bench.photos import draw_dialogues
+    from i2edit.bench.table4 import cells_of, run, table4_text
+
+    settings = _run_settings(
+        editor, stack, opening, steps_scale, seed, threads, ray, features, image_text, judge, arcface, images
+    )
+    if compositing not in ("yes", "no", "both"):
+        raise I2EditError(f"--compositing is yes, no or both, not {compositing!r}.")
+    drawn = {"yes": (True,), "no": (False,), "both": (True, False)}[compositing]
+    cells = cells_of(settings.editors, _names(mode), _names(inputs), drawn)
+    prepare_folder(out)
+    found = run(out, settings, draw_dialogues(n, seed, dialogues), cells, ray=ray, progress=Bar("Table 4"))
+    say(table4_text(found))
+    note(f"{out}: results.jsonl, differences.jsonl, table4.md and strips.")
+
+
+@bench_app.command("forgetting")
+def bench_forgetting(
+    out: Annotated[Path, typer.Option(help="Folder of the run; an interrupted one goes on.")] = Path("out/forgetting"),
+    n: NumberOption = 20,
+    turns: Annotated[int, typer.Option(help="Turns of each conversation, one more value each.", min=1, max=8)] = 8,
+    editor: EditorsOption = "directions",
+    mode: Annotated[str, typer.Option(help="Modes, separated by commas.")] = "multi-turn,single-turn,single-turn-w",
+    compositing: Annotated[bool, typer.Option(help="Only the asked-for regions change.")] = True,
+    stack: StackOption = "mobile",
+    dialogues: DialoguesOption = None,
+    images: ImagesOption = None,
+    opening: OpeningOption = "inversion",
+    steps_scale: StepsOption = 1.0,
+    image_text: ImageTextOption = None,
+    judge: JudgeOption = None,
+    arcface: ArcFaceOption = None,
+    seed: SeedDrawOption = 0,
+    threads: ThreadsOption = 0,
+    ray: RayOption = None,
+) -> None:
+    """Identity, LPIPS and what is left of the first request against the number of turns, as a figure."""
+    from i2edit.bench.forgetting import run
+    from i2edit.bench.photos import draw_dialogues
+
+    settings = _run_settings(
+        editor, stack, opening, steps_scale, seed, threads, ray, None, image_text, judge, arcface, images
+    )
+    prepare_folder(out)
+    drawn = draw_dialogues(n, seed, dialogues)
+    found = run(
+        out,
+        settings,
+        drawn,
+        turns=turns,
+        modes=_names(mode),
+        compositing=compositing,
+        ray=ray,
+        progress=Bar("Forgetting"),
+    )
+    for name, why in found["unscored"].items():
+        note(f"Not scored: {name} ({why}).")
+    say(f"{out / 'forgetting.png'}, .svg, results.jsonl and strips: {len(drawn) - len(found['left_out'])} photos.")
+
+
 @app.command()
 def track(
     gold: Annotated[Path, typer.Argument(help="Dialogues (JSON lines) whose user turns are to be understood.")],
@@ -581,6 +720,34 @@ def evaluate_dialogue(
     tracker = None if pred is not None else chosen_dialogue(model, dialogue, base_url) or load_dialogue()
     found = run(gold, train, tracker, pred, progress=Bar("Tracking"))
     say(json.dumps(found, indent=None if as_json else 1))
+
+
+@evaluate_app.command("images")
+def evaluate_images(
+    original: Annotated[Path, typer.Option(help="Folder of the photos.")],
+    edited: Annotated[Path, typer.Option(help="Folder of the edited pictures, with the same names.")],
+    beliefs: Annotated[
+        Path, typer.Option(help='What was asked for, JSON lines: {"image": name, "belief": {…}}, or dialogues.')
+    ],
+    features: FeaturesOption = None,
+    image_text: ImageTextOption = None,
+    judge: JudgeOption = None,
+    arcface: ArcFaceOption = None,
+    loss: Annotated[
+        list[str] | None, typer.Option(help="A metric that was a loss of the editor, to be marked †; repeat.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the bootstrap.", min=0)] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
+) -> None:
+    """FID, KID, LPIPS, identity and relevance of edited pictures, with 95 % intervals."""
+    from i2edit.bench.photos import load_scorer
+    from i2edit.metrics.image import evaluate_folders, metrics_text
+
+    found = evaluate_folders(
+        original, edited, beliefs, lambda: load_scorer(str(features) if features else None, image_text, judge, arcface),
+        losses=loss or (), seed=seed, progress=Bar("Measuring"),
+    )  # fmt: skip
+    say(json.dumps(found) if as_json else metrics_text(found))
 
 
 @app.callback(invoke_without_command=True)

@@ -115,11 +115,14 @@ def sizes(n: int) -> dict[str, int]:
     return {"train": n - 2 * part, "validation": part, "test": part}
 
 
-def lines(faces: list[Face], n: int, seed: int) -> Iterator[tuple[str, str]]:
-    """(split, JSON line) of every dialogue, split by split."""
+def lines(faces: list[Face], n: int, seed: int, splits: tuple[str, ...] = tuple(SHARES)) -> Iterator[tuple[str, str]]:
+    """(split, JSON line) of every dialogue, split by split; of the named ``splits`` only."""
     order = random.Random(f"{seed}|faces").sample(range(len(faces)), n)
     number = 0
     for split, size in sizes(n).items():
+        if split not in splits:
+            number += size
+            continue
         for index in range(size):
             face = faces[order[number]]
             number += 1
