@@ -29,9 +29,19 @@ if TYPE_CHECKING:
 SIDE = 256  # of the crops that most conversations here are about
 
 
+@pytest.fixture(scope="session")
+def own_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a signing key is made once for all tests."""
+    return tmp_path_factory.mktemp("own-data")
+
+
 @pytest.fixture(autouse=True)
-def no_network_and_no_cache(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A test without the marker ``weights`` can neither reach a machine nor read downloaded weights."""
+def no_network_and_no_cache(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, own_data: Path
+) -> None:
+    """A test without the marker ``weights`` can neither reach a machine nor read downloaded weights; none writes into the
+    user's own data."""
+    monkeypatch.setenv("I2EDIT_DATA", str(own_data))
     if request.node.get_closest_marker("weights"):
         return
     connect = socket.socket.connect

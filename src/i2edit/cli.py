@@ -1,4 +1,4 @@
-"""The command line: `i2edit chat | edit | demo | data | track | evaluate | weights | train | bench`. A thin skin over `Chat`: no model code here.
+"""The command line: `i2edit chat | edit | demo | inspect | sessions | data | track | evaluate | weights | train | bench`. A thin skin over `Chat`: no model code here.
 
 Errors that a person can cause are one sentence on stderr and exit code 2.
 """
@@ -21,9 +21,11 @@ import typer
 from i2edit import __version__
 from i2edit.data.commands import app as data_app
 from i2edit.errors import I2EditError, MessageError, OutputError
+from i2edit.session_commands import DataOption, cache_app, sessions_app
 
 if TYPE_CHECKING:
     from i2edit.chat import Chat, Editor, Reply
+    from i2edit.sessions import Session
 
 app = typer.Typer(
     help="Talk to a photo: edit a face by dialogue, always from the raw photo, on a plain CPU, offline.",
@@ -42,12 +44,17 @@ app.add_typer(weights_app, name="weights")
 app.add_typer(train_app, name="train")
 app.add_typer(bench_app, name="bench")
 app.add_typer(data_app, name="data")
+app.add_typer(sessions_app, name="sessions")
+app.add_typer(cache_app, name="cache")
 
 SeedOption = Annotated[
     int | None,
     typer.Option("--face-seed", help="Use the generated face of this seed (nobody's) instead of a photo.", min=0),
 ]
 FaceOption = Annotated[int | None, typer.Option("--face", help="Which face of several, 1 = the most prominent.", min=1)]
+ExifOption = Annotated[
+    bool, typer.Option("--keep-exif", help="Copy the photo's EXIF (place, date, device) to results.")
+]
 HELP = "/undo /redo /reset · /belief · /save FILE · /help · /quit"
 
 
@@ -136,12 +143,13 @@ def open_chat(photo: Path | None, face: int | None, face_seed: int | None, edito
     return chat
 
 
-def run_turns(chat: Chat, messages: list[str], out: Path, title: str = "original") -> None:
+def run_turns(chat: Chat, messages: list[str], out: Path, title: str = "original", exif: bytes | None = None) -> None:
     """Says every message; then original.png, turn-N.png, sheet.png and transcript.json are in `out`, all or none."""
     from i2edit.chat import check_message
     from i2edit.images import save_image, sheet
 
     transcript: list[dict[str, Any]] = []
+    edited = False
     with together(out) as folder:  # written turn by turn, because large photos cannot all be held
         save_image(chat.photo, folder / "original.png", edited=False, generated=chat.generated)
         panels = [(frame(chat, chat.photo), title)]
@@ -151,7 +159,8 @@ def run_turns(chat: Chat, messages: list[str], out: Path, title: str = "original
             say(f"i2edit: {reply.text}")
             say(f"    [{reply.belief.text}]  {reply.seconds:.1f} s, identity distance {reply.identity_distance:.2f}")
             name = f"turn-{number}.png"
-            save_image(reply.image, folder / name, generated=chat.generated)
+            save_image(reply.image, folder / name, generated=chat.generated, state=chat.drawn(reply.state), exif=exif)
+            edited = edited or bool(chat.drawn(reply.state).belief)
             panels.append((frame(chat, reply.image), f"“{message}”"))
             transcript.append(
                 {
@@ -167,7 +176,7 @@ def run_turns(chat: Chat, messages: list[str], out: Path, title: str = "original
                 }
             )
             del reply  # and its picture, before the next one is made
-        save_image(sheet(panels), folder / "sheet.png", generated=chat.generated)
+        save_image(sheet(panels), folder / "sheet.png", edited=edited, generated=chat.generated)
         write_text(folder / "transcript.json", json.dumps(transcript, indent=1, ensure_ascii=False) + "\n")
 
 
@@ -203,6 +212,7 @@ def edit(
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("i2edit-out"),
     face: FaceOption = None,
     face_seed: SeedOption = None,
+    keep_exif: ExifOption = False,
 ) -> None:
     """Edit a photo by what you say, turn by turn, and write every picture.
 
@@ -215,8 +225,15 @@ def edit(
     checked = [check_message(message) for message in messages]
     prepare_folder(out)
     chat = open_chat(photo, face, face_seed)
-    run_turns(chat, checked, out)
+    run_turns(chat, checked, out, exif=exif_of(photo) if keep_exif else None)
     say(f"Pictures, transcript.json and {out / 'sheet.png'} are in {out}.")
+
+
+def exif_of(photo: Path | None) -> bytes | None:
+    """The EXIF data of a photo's file, for those who asked to keep them."""
+    from i2edit.images import read_exif
+
+    return read_exif(photo) if photo is not None else None
 
 
 @app.command()
@@ -225,16 +242,71 @@ def chat(
     out: Annotated[Path | None, typer.Option(help="Folder for the pictures (default: i2edit-NAME).")] = None,
     face: FaceOption = None,
     face_seed: SeedOption = None,
+    keep_exif: ExifOption = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Store the conversation, so that --resume can go on.")] = False,
+    resume: Annotated[str | None, typer.Option(metavar="ID", help="Go on with a stored conversation.")] = None,
+    data: DataOption = None,
 ) -> None:
     """Talk to a photo in the terminal. Without a photo, to the face of seed 6001 (nobody's)."""
-    if photo is None and face_seed is None:
-        face_seed = 6001
-    name = photo.stem if photo is not None else f"seed-{face_seed}"
+    if resume is not None:
+        if photo is not None or face_seed is not None or face is not None or keep_exif:
+            raise I2EditError("--resume goes on with its own photo: leave out the photo and what belongs to it.")
+        name = resume
+    elif photo is not None:
+        name = photo.stem
+    else:
+        face_seed = 6001 if face_seed is None else face_seed
+        name = f"seed-{face_seed}"
     folder = prepare_folder(out or Path(f"i2edit-{name}"))
-    session = open_chat(photo, face, face_seed)
+    session: Chat | Session
+    if resume is not None:
+        session = resume_session(resume, data)
+    else:
+        session = opened = open_chat(photo, face, face_seed)
+        if keep:
+            session = keep_session(opened, photo, f"seed {face_seed}", data)
     say(f"Ready. Say what you would like, for example “smile a bit and give me bangs”. {HELP}")
-    converse(session, folder, read_line)
+    converse(session, folder, read_line, exif_of(photo) if keep_exif else None)
     say(f"The pictures are in {folder}.")
+
+
+def keep_session(chat: Chat, photo: Path | None, name: str, data: str | None) -> Session:
+    """The chat as a stored session."""
+    from i2edit.sessions import keep
+    from i2edit.store import Store
+
+    session = keep(Store(data), chat, upload=photo, name=photo.name if photo is not None else name)
+    note(f"Stored as {session.id}; --resume {session.id[:8]} goes on with it, `i2edit sessions delete` removes it.")
+    return session
+
+
+def resume_session(start: str, data: str | None) -> Session:
+    """A stored session by the beginning of its id; what was said last is shown again."""
+    from i2edit.chat import Editor
+    from i2edit.sessions import resume
+    from i2edit.store import Store
+
+    store = Store(data)
+    id = store.find(start)  # before any network is loaded
+    session = resume(store, Editor.load(progress=Bar("Loading")), id)
+    for kept in session.turns[-3:]:
+        if kept.turn.user is not None:
+            say(f"you: {kept.turn.user}")
+        say(f"i2edit: {kept.text}\n    [{kept.turn.belief.text}]")
+    return session
+
+
+@app.command()
+def inspect(
+    files: Annotated[list[Path], typer.Argument(help="Pictures.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON only, one object a line.")] = False,
+) -> None:
+    """What pictures say about how they were made: their IPTC mark and their C2PA manifest. Nothing is fetched."""
+    from i2edit.provenance import inspect as read
+
+    for file in files:
+        report = read(file)
+        say(json.dumps(report.to_json(), ensure_ascii=False) if as_json else report.text)
 
 
 def read_line() -> str | None:
@@ -245,18 +317,19 @@ def read_line() -> str | None:
         return None
 
 
-def converse(session: Chat, folder: Path, read: Callable[[], str | None]) -> None:
+def converse(session: Chat | Session, folder: Path, read: Callable[[], str | None], exif: bytes | None = None) -> None:
     """The terminal conversation, until /quit or the end of input."""
     from i2edit.images import save_image
 
     number = 0
 
+    def save(image: Any, path: Path, state: Any) -> Path:
+        return save_image(image, path, generated=session.generated, state=session.drawn(state), exif=exif)
+
     def show(reply: Reply) -> None:
         nonlocal number
         number += 1
-        path = save_image(
-            reply.image, folder / f"turn-{number}.png", edited=bool(reply.belief), generated=session.generated
-        )
+        path = save(reply.image, folder / f"turn-{number}.png", reply.state)
         say(f"i2edit: {reply.text}")
         say(f"    [{reply.belief.text}]  {path}")
 
@@ -274,9 +347,7 @@ def converse(session: Chat, folder: Path, read: Callable[[], str | None]) -> Non
                 say(session.belief.text)
             elif words[0] == "/save":
                 target = Path(words[1]) if len(words) > 1 else folder / "saved.png"
-                say(
-                    f"Saved {save_image(session.image, target, edited=bool(session.belief), generated=session.generated)}."
-                )
+                say(f"Saved {save(session.image, target, session.state)}.")
             elif words[0].startswith("/"):
                 say(HELP)
             else:
@@ -423,8 +494,19 @@ def evaluate_dialogue(
 
 
 @app.callback(invoke_without_command=True)
-def options(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+def options(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    c2pa_cert: Annotated[
+        Path | None,
+        typer.Option(help="Sign pictures with this certificate chain (PEM) instead of this installation's own."),
+    ] = None,
+    c2pa_key: Annotated[Path | None, typer.Option(help="Its private key (PEM).")] = None,
+) -> None:
     """Talk to a photo: edit a face by dialogue, always from the raw photo, on a plain CPU, offline."""
+    if c2pa_cert is not None or c2pa_key is not None:
+        from i2edit.provenance import use
+
+        use(c2pa_cert, c2pa_key)
     if version:
         say(__version__)
         raise typer.Exit

@@ -1,7 +1,7 @@
 """The border: files and PIL pictures on one side, tensors on the other. Ranges are converted here and nowhere else.
 
 In: any photo that a camera, phone, scanner or drawing program wrote. Out: plain 8-bit sRGB pictures without metadata,
-tensors RGB in [-1, 1], and result files (PNG, JPEG, WebP) that carry a machine-readable "edited with AI" mark.
+tensors RGB in [-1, 1], and result files (PNG, JPEG, WebP) that carry machine-readable marks of what was done to them.
 
     photo = open_photo("me.jpg")                      # photo.image: PIL RGB; photo.notes: sentences
     x = to_tensor(photo.image)                        # [1, 3, H, W], RGB in [-1, 1]
@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import io
+import logging
 import os
 import re
 import secrets
@@ -37,6 +38,8 @@ from i2edit.errors import OutputError, PhotoError
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from i2edit.ontology import EditState
+
 # Formats that photos come in. Left out on purpose: EPS and PDF (programs for an interpreter), videos, scientific data.
 FORMATS = ["JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "DIB", "PPM", "JPEG2000", "ICO", "TGA", "PCX", "PSD", "QOI"]
 if features.check("avif"):
@@ -49,6 +52,8 @@ DECODE_PIXELS = 440_000_000  # most that is ever decoded at once, at up to 4 byt
 COPIED_PIXELS = 120_000_000  # the same for decoders that keep copies of their own
 ROW_DECODED = ("PNG", "TIFF", "BMP", "DIB", "PPM", "TGA", "PCX", "QOI")  # row by row
 JPEG_STORE_BYTES = 2_000_000_000  # progressive JPEGs are held whole, 2 bytes a coefficient, however small the result
+
+log = logging.getLogger("i2edit")
 
 AI_EDITED = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 AI_GENERATED = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
@@ -384,7 +389,16 @@ def to_image(x: Tensor) -> Image.Image:
 # ------------------------------------------------------------------------------------------------ writing
 
 SUFFIXES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
+EXIF_ORIENTATION, EXIF_DETAILS, EXIF_PLACE, EXIF_MAKER = 0x0112, 0x8769, 0x8825, 0x927C
 LARGEST_SIDE = {"PNG": 2**31 - 1, "JPEG": 65500, "WEBP": 16383}  # pixels
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A picture as a file's bytes. ``notes``: sentences for the person, such as that it could not be signed."""
+
+    content: bytes
+    notes: tuple[str, ...] = ()
 
 
 def save_image(
@@ -393,16 +407,56 @@ def save_image(
     *,
     edited: bool = True,
     generated: bool = False,
+    state: EditState | None = None,
     description: str | None = None,
+    exif: bytes | None = None,
     quality: int = 95,
 ) -> Path:
     """Write a PNG (every pixel exactly), JPEG or WebP file by the suffix of ``path`` → the path. The one such writer.
 
-    The file's XMP says how the picture came about (IPTC DigitalSourceType): an ``edited`` photo, or a ``generated``
-    face of nobody; with neither, nothing is said. Nothing else is written along: no EXIF, profile or comment.
-    Missing folders are made. The file appears whole or not at all; an existing one is replaced. Raises OutputError.
+    What it carries is said at ``encode_image``; its notes go to the log "i2edit" as warnings. Missing folders are made.
+    The file appears whole or not at all; an existing one is replaced. Raises OutputError.
     """
     path = Path(path).expanduser()
+    encoded = encode_image(
+        image,
+        path,
+        edited=edited,
+        generated=generated,
+        state=state,
+        description=description,
+        exif=exif,
+        quality=quality,
+    )
+    _write(path, encoded.content)
+    for sentence in encoded.notes:
+        log.warning("%s", sentence)
+    return path
+
+
+def encode_image(
+    image: Image.Image,
+    name: str | Path,
+    *,
+    edited: bool = True,
+    generated: bool = False,
+    state: EditState | None = None,
+    description: str | None = None,
+    exif: bytes | None = None,
+    quality: int = 95,
+) -> Encoded:
+    """The bytes of a PNG, JPEG or WebP file, by the suffix of ``name``, with the marks of how the picture was made.
+
+    ``edited``: a photo was edited with AI; ``generated``: a face of nobody. ``state`` says what is edited in it, and
+    overrules ``edited``: with an empty belief nothing is. An edited or generated picture says so twice: in its XMP
+    (IPTC DigitalSourceType), and in a signed C2PA manifest that lists the edits (provenance.py). When it cannot be
+    signed, it is encoded without the manifest and a note says why. With neither, nothing is said.
+    Nothing else is written along: no profile or comment, and EXIF (place, device) only when handed over as ``exif``
+    (``read_exif``). Raises OutputError: another suffix, too many pixels a side.
+    """
+    from i2edit.provenance import SigningError, sign
+
+    path = Path(name)
     kind = SUFFIXES.get(path.suffix.lower())
     if kind is None:
         raise OutputError(f"{path} should end in .png, .jpg or .webp: pictures are written in these formats.")
@@ -411,12 +465,19 @@ def save_image(
             f"{path} cannot be written: {kind} files have at most {LARGEST_SIDE[kind]} pixels a side, "
             f"this picture has {image.size[0]} × {image.size[1]}. Choose a name that ends in .png."
         )
+    if state is not None:
+        edited = bool(state.belief)
     source = AI_GENERATED if generated else AI_EDITED if edited else None
-    _write(path, _encode(image, kind, _xmp(source, description), quality))
-    return path
+    content = _encode(image, kind, _xmp(source, description), exif, quality)
+    if source is None:
+        return Encoded(content)
+    try:
+        return Encoded(sign(content, kind, state, generated=generated))
+    except SigningError as error:
+        return Encoded(content, (f"The picture was saved without a C2PA manifest: {str(error).rstrip('.')}.",))
 
 
-def _encode(image: Image.Image, kind: str, xmp: bytes | None, quality: int) -> bytes:
+def _encode(image: Image.Image, kind: str, xmp: bytes | None, exif: bytes | None, quality: int) -> bytes:
     if image.mode in ("RGBA", "LA", "PA") and kind == "JPEG":
         white = Image.new("RGB", image.size, "white")
         white.paste(image.convert("RGB"), mask=image.getchannel("A"))
@@ -428,15 +489,18 @@ def _encode(image: Image.Image, kind: str, xmp: bytes | None, quality: int) -> b
         bare = Image.new(image.mode, image.size)
         bare.paste(image)
     file = io.BytesIO()
+    more: dict[str, Any] = {"exif": exif} if exif else {}
+    if xmp and kind != "PNG":
+        more["xmp"] = xmp
     if kind == "PNG":
         chunks = PngImagePlugin.PngInfo()
         if xmp:
             chunks.add_itxt("XML:com.adobe.xmp", xmp.decode())
-        bare.save(file, kind, pnginfo=chunks, compress_level=6)
+        bare.save(file, kind, pnginfo=chunks, compress_level=6, **more)
     elif kind == "JPEG":
-        bare.save(file, kind, quality=quality, subsampling=0, optimize=True, **({"xmp": xmp} if xmp else {}))
+        bare.save(file, kind, quality=quality, subsampling=0, optimize=True, **more)
     else:
-        bare.save(file, kind, quality=quality, method=4, **({"xmp": xmp} if xmp else {}))
+        bare.save(file, kind, quality=quality, method=4, **more)
     return file.getvalue()
 
 
@@ -507,6 +571,33 @@ def read_source_type(path: str | Path) -> str | None:
     # as an attribute, as an element, or as an element that points to a resource
     found = re.search(r"""DigitalSourceType(?:\s*=\s*|\s*>\s*|[^<>]*?rdf:resource\s*=\s*)["']?([^"'<>\s]+)""", text)
     return found.group(1) if found else None
+
+
+def file_kind(path: str | Path) -> str | None:
+    """The format that a file's first bytes announce, such as "PNG"; None for rare ones. Raises PhotoError."""
+    with _open_file(Path(path).expanduser()) as file:
+        return _kind(file.read(64))
+
+
+def read_exif(path: str | Path, content: bytes | None = None) -> bytes | None:
+    """The EXIF data of a photo (place, date, device) to hand on to ``encode_image``; None when there are none.
+
+    Left out is what would be wrong or too much in a result: the orientation (results are upright), the preview of the
+    original, and what only the camera's maker understands. Arguments and errors as for ``open_photo``.
+    """
+    path = Path(path).expanduser()
+    with _open_file(path) if content is None else _opened(path, content) as file:
+        head = file.read(64)
+        file.seek(0)
+        with _identify(file, head, path) as picture:
+            try:
+                exif = picture.getexif()
+                exif.get_ifd(EXIF_DETAILS).pop(EXIF_MAKER, None)
+                exif.get_ifd(EXIF_PLACE)
+                exif.pop(EXIF_ORIENTATION, None)
+                return exif.tobytes() if len(exif) else None
+            except Exception:  # damaged EXIF data are worth nothing, whatever a parser makes of them
+                return None
 
 
 # ------------------------------------------------------------------------------------------------ picture strips

@@ -61,6 +61,15 @@ class Session:
         return self.state.belief
 
     @property
+    def generated(self) -> bool:
+        """Whether the face is nobody's."""
+        return self.chat.generated
+
+    def drawn(self, state: EditState) -> EditState:
+        """`Chat.drawn`."""
+        return self.chat.drawn(state)
+
+    @property
     def image(self) -> Image.Image:
         """The photo as it looks now."""
         with self._lock:

@@ -7,7 +7,7 @@ In: what `sessions.py` hands over, a turn at a time. Out: the same after a resta
       blobs/ab/abcd…        content by its sha256: uploads, crops, inversions, rendered pictures; shared, counted
       tmp/ID/               what a surface puts down for a session, such as the upload cache of a page
 
-    store = Store()                                  # I2EDIT_HOME/data, else the platform's folder for user data
+    store = Store()                                  # weights.data_home(): I2EDIT_DATA, I2EDIT_HOME/data or the platform's
     store = Store("/srv/i2edit")                     # that folder
     store = Store("postgresql://me@db/i2edit")       # rows there; blobs in the folder as above
     store.summaries(); record = store.load(id); store.append(id, record.version, after, {"text": …}, key="click-7")
@@ -66,6 +66,7 @@ from i2edit.dialogue.history import Conversation
 from i2edit.errors import MessageError, NoSuchSession, SessionChanged, StoreFull, StoreUnavailable
 from i2edit.ontology import EditState
 from i2edit.records import Act, Outcome, Turn
+from i2edit.weights import data_home
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -172,15 +173,6 @@ class Record:
     turns: tuple[Kept, ...]
     opening: dict[str, Any]
     blobs: dict[str, str]  # name → sha256
-
-
-def data_home() -> Path:
-    """Where data live unless told otherwise: ``I2EDIT_HOME``/data, else the platform's user data folder. Not created."""
-    if chosen := os.environ.get("I2EDIT_HOME"):
-        return Path(chosen).expanduser() / "data"
-    import platformdirs
-
-    return Path(platformdirs.user_data_dir("i2edit", appauthor=False))
 
 
 class Store:

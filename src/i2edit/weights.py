@@ -9,7 +9,7 @@ safetensors where it is not kept raw) and the archive is dropped.
     >>> weights.entry("lpips-alex").licence
     'BSD-2-Clause (LPIPS heads, R. Zhang et al.) on BSD-3-Clause torchvision AlexNet features'
 
-Settings: ``I2EDIT_HOME`` (the cache folder), ``I2EDIT_OFFLINE=1``, and pip's own (environment and pip.conf) for the
+Settings: ``I2EDIT_HOME`` (the cache folder), ``I2EDIT_DATA`` (what a person makes; not weights), ``I2EDIT_OFFLINE=1``, and pip's own (environment and pip.conf) for the
 package index.
 """
 
@@ -23,7 +23,6 @@ import shutil
 import sys
 import tarfile
 import tempfile
-import warnings
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -249,6 +248,18 @@ def home() -> Path:
     return Path(platformdirs.user_cache_dir("i2edit", appauthor=False))
 
 
+def data_home() -> Path:
+    """Where what a person makes is kept (sessions, the signing key): ``I2EDIT_DATA``, else ``I2EDIT_HOME``/data, else the
+    platform's folder for user data. Not created here."""
+    if chosen := os.environ.get("I2EDIT_DATA"):
+        return Path(chosen).expanduser()
+    if os.environ.get("I2EDIT_HOME"):
+        return home() / "data"
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("i2edit", appauthor=False))
+
+
 def offline() -> bool:
     """Whether ``I2EDIT_OFFLINE`` forbids the network."""
     return os.environ.get("I2EDIT_OFFLINE", "").strip().lower() not in ("", "0", "false", "no", "off")
@@ -290,7 +301,7 @@ def fetch(names: Iterable[str] | None = None, progress: bool = True) -> dict[str
             for row in missing:
                 trouble = _trouble(row)  # another process may have brought it meanwhile
                 if trouble:
-                    _warn_if_damaged(row, trouble)
+                    _say_if_damaged(row, trouble)
                     _bring(row, {*(r.name for r in missing), *(r.name for r in TABLE if r.everyday)}, progress)
     return {row.name: _target(row) for row in wanted}
 
@@ -412,9 +423,9 @@ def _trouble(row: Entry, *, read: bool = True, remember: bool = False) -> str:
     return ""
 
 
-def _warn_if_damaged(row: Entry, trouble: str) -> None:
+def _say_if_damaged(row: Entry, trouble: str) -> None:
     if trouble != "absent":
-        warnings.warn(f"{trouble} {row.name} is fetched again.", stacklevel=3)
+        _say(f"{trouble} {row.name} is fetched again.")
 
 
 @contextmanager
