@@ -17,6 +17,7 @@ import json
 import sys
 import traceback
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Annotated, Any, Literal
 
 import anyio
@@ -44,6 +45,7 @@ from i2edit.ontology import SLOTS, STRENGTH_MAX, STRENGTH_MIN, VALUES
 from i2edit.web.fair import Cancelled, Ticket
 from i2edit.web.service import SAMPLES, VIEW_SIDE, Service
 
+THREADS = 200  # requests that may wait at a time, for the disk or for a picture
 Value = Literal[VALUES]  # type: ignore[valid-type]
 STATUS: tuple[tuple[type[Exception], int], ...] = (
     (NoSuchSession, 404),
@@ -171,7 +173,7 @@ class Event(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     type: Literal["set", "remove", "strength", "undo", "redo", "reset", "go_to"]
-    value: Value | None = None  # type: ignore[valid-type]
+    value: Value | None = None
     strength: float | None = Field(default=None, ge=STRENGTH_MIN, le=STRENGTH_MAX)
     turn: int | None = Field(default=None, ge=0, le=1_000_000)
     key: Key
@@ -195,7 +197,7 @@ def make_app(service: Service) -> FastAPI:
     app = FastAPI(
         title="i2edit", version=__version__, docs_url=None, redoc_url=None, responses=PROBLEMS,
         description=__doc__, summary="Edit a face in a photo by talking about it.",
-        generate_unique_id_function=lambda route: route.name,
+        generate_unique_id_function=lambda route: route.name, lifespan=_lifespan,
     )  # fmt: skip
     app.exception_handler(I2EditError)(_told)
     app.exception_handler(Cancelled)(_told)
@@ -232,9 +234,7 @@ def make_app(service: Service) -> FastAPI:
             int | None, Form(description="a generated face by its seed (-1: any), or:", ge=-1, lt=2**31)
         ] = None,
         sample: Annotated[str | None, Form(description=f"a sample portrait: {', '.join(SAMPLES)}.")] = None,
-        face: Annotated[
-            int | None, Form(description="Which face of several, counted from 1.", ge=1, le=1000)
-        ] = None,
+        face: Annotated[int | None, Form(description="Which face of several, counted from 1.", ge=1, le=1000)] = None,
     ) -> Response:
         """Open a photo (up to a minute and a half), or a generated face (a second)."""
         content = (photo.filename or "photo", await _content(service, photo)) if photo is not None else None
@@ -291,6 +291,12 @@ def make_app(service: Service) -> FastAPI:
         service.close(id)
 
     return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
+    yield
 
 
 _PICTURE: dict[str, Any] = {

@@ -99,7 +99,9 @@ class FairQueue:
         with self.changed:
             lines = (self._short, self._long)
             if sum(len(line.get(owner, ())) for line in lines) >= self.most_each:
-                raise TooMany("Several requests of this conversation are waiting already. Wait for their answers first.")
+                raise TooMany(
+                    "Several requests of this conversation are waiting already. Wait for their answers first."
+                )
             if sum(len(jobs) for line in lines for jobs in line.values()) >= self.most:
                 raise Busy("Very many people are using this at the moment. Try again in a minute.")
             (self._long if long else self._short).setdefault(owner, deque()).append(ticket)

@@ -43,12 +43,11 @@ from i2edit.store import Kept, Record, Store
 from i2edit.web.fair import FairQueue, Progress, Ticket
 
 if TYPE_CHECKING:
-    from PIL import Image
-
     from i2edit.chat import Editor
     from i2edit.sessions import Session
 
 VIEW_SIDE = 1024  # pixels of the longest side of a picture as the page shows it
+THUMB_SIDE = 160  # and in the strip of turns
 PARTS = ("view", "photo", "crop")
 FORMATS = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
 SAMPLES = ("portrait",)  # of nobody, bundled for the demonstration
@@ -92,9 +91,9 @@ class Window:
         """Counts one. Raises TooMany."""
         now = time.monotonic()
         with self._lock:
-            for old in [k for k, times in self._times.items() if times[-1] < now - self.seconds]:
+            for old in [k for k, times in self._times.items() if not times or times[-1] < now - self.seconds]:
                 del self._times[old]
-            times = self._times.setdefault(key, deque([now]))
+            times = self._times.setdefault(key, deque())
             while times and times[0] < now - self.seconds:
                 times.popleft()
             if len(times) >= self.most:
@@ -109,7 +108,8 @@ class Service:
         self, store: Store, load: Callable[..., Editor], limits: Limits | None = None, *, begin: bool = True
     ) -> None:
         self.store, self.limits, self.line = store, limits or Limits(), FairQueue()
-        self._load, self._editor, self._failure = load, None, ""
+        self._load, self._failure = load, ""
+        self._editor: Editor | None = None
         self._loading = threading.Lock()
         self._progress = (0.0, "loading the networks")
         self._resident: OrderedDict[str, Session] = OrderedDict()
@@ -284,8 +284,8 @@ class Service:
         elif content is not None:
             content = (clean_name(content[0]), content[1])
             self.check_photo(*content)
-        self._openings.enter(client, "openings")
         self._room()
+        self._openings.enter(client, "openings")
         if content is None:
             assert seed is not None
             chosen = secrets.randbelow(10**6) if seed == -1 else seed
@@ -398,10 +398,9 @@ class Service:
         number = version if number is None else number
         if not 0 <= number <= version:
             raise NoSuchSession(f"There is no turn number {number} in this conversation.")
-        if part == "view" and kind == "jpeg":
+        if part == "view" and kind == "jpeg" and side in (None, VIEW_SIDE, THUMB_SIDE):
             with suppress(StoreError):
-                stored = self.store.read(id, f"view-{number}")
-                return (stored if side is None or side >= VIEW_SIDE else self._smaller(id, stored, side)), "image/jpeg"
+                return self.store.read(id, f"{'thumb' if side == THUMB_SIDE else 'view'}-{number}"), "image/jpeg"
 
         def job(progress: Progress) -> bytes:
             session = self._session(id, progress)
@@ -413,42 +412,26 @@ class Service:
 
         return self.line.submit(id, job).result(), FORMATS[kind]
 
-    def _smaller(self, id: str, stored: bytes, side: int) -> bytes:
-        from PIL import Image
-
-        with Image.open(io.BytesIO(stored)) as image:
-            image.draft("RGB", (2 * side, 2 * side))
-            edited, generated = _mark(image)
-            image.thumbnail((side, side))
-            return self._encoded(id, image.convert("RGB"), "jpeg", edited=edited, generated=generated)
-
     def _file(self, session: Session, number: int, part: str, kind: str, side: int | None) -> bytes:
         from i2edit.cli import frame
+        from i2edit.images import encode_image
 
-        chat = session.chat
         state = session.turns[number - 1].state if number else EditState()
-        made = chat.picture(state)
-        image = made.crop if part == "crop" else made.image if part == "photo" else frame(chat, made.image)
+        made = session.chat.picture(state)
+        image = made.crop if part == "crop" else made.image if part == "photo" else frame(session.chat, made.image)
         side = min(side or VIEW_SIDE, VIEW_SIDE) if part == "view" else side
         if side is not None and max(image.size) > side:
             image = image.copy()
             image.thumbnail((side, side))
-        return self._encoded(session.id, image, kind, edited=bool(state.belief), generated=chat.generated)
-
-    def _encoded(self, id: str, image: Image.Image, kind: str, *, edited: bool, generated: bool) -> bytes:
-        from i2edit.images import save_image
-
-        path = self.store.tmp(id) / f"{secrets.token_hex(8)}.{kind}"
-        try:
-            save_image(image, path, edited=edited, generated=generated, quality=92)
-            return path.read_bytes()
-        finally:
-            path.unlink(missing_ok=True)
+        return encode_image(
+            image, f"picture.{kind}", generated=session.generated, state=session.drawn(state), quality=92
+        ).content
 
     def _attach(self, session: Session, number: int) -> None:
-        """Keeps the picture that the page shows of a turn; the turn itself is stored already, so nothing is lost without."""
+        """Keeps the pictures that the page shows of a turn; the turn itself is stored already, so nothing is lost without."""
         with suppress(StoreError, OSError, I2EditError):
-            self.store.attach(session.id, f"view-{number}", self._file(session, number, "view", "jpeg", None))
+            for name, side in (("view", VIEW_SIDE), ("thumb", THUMB_SIDE)):
+                self.store.attach(session.id, f"{name}-{number}", self._file(session, number, "view", "jpeg", side))
 
     # ---------------------------------------------------------------------------------------- in memory
 
@@ -587,13 +570,6 @@ def _suggestions(last: Kept | None, state: EditState) -> list[str]:
     if act.value is not None:
         return [act.value] if act.value not in state.belief else []
     return [value for value in SLOTS.get(act.slot or "", ()) if value not in state.belief][:5]
-
-
-def _mark(image: Image.Image) -> tuple[bool, bool]:
-    from i2edit.images import AI_EDITED, AI_GENERATED
-
-    xmp = image.info.get("xmp", b"")
-    return AI_EDITED.encode() in xmp, AI_GENERATED.encode() in xmp
 
 
 __all__ = ["FORMATS", "PARTS", "SAMPLES", "STARTERS", "Limits", "Service", "describe_session"]
