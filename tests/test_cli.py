@@ -26,6 +26,7 @@ from i2edit.chat import MESSAGE_LIMIT, Editor
 from i2edit.errors import MessageError
 from i2edit.images import AI_EDITED, AI_GENERATED, open_photo, read_source_type
 from i2edit.ontology import Belief
+from i2edit.records import read_dialogues
 
 torch.set_num_threads(1)  # the networks are too small to share
 
@@ -418,3 +419,73 @@ def test_a_damaged_cache_is_fetched_again(
     run = i2edit("edit", "--face-seed", 3, "--say", "hello")
     assert run.code == 0 and "net is fetched again.\n" in run.err and "UserWarning" not in run.err
     assert i2edit("weights", "verify").code == 0 and Path("i2edit-out/sheet.png").exists()
+
+
+# ------------------------------------------------------------------------------------------------ sessions, provenance
+
+
+def test_small_talk_about_a_photo_is_not_an_edit(
+    i2edit: I2Edit, tiny_editor: Editor, faces: list[Face], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`edit` marked pictures as edited in which nothing was; `chat` did not. Place and device only on request."""
+    use(monkeypatch, tiny_editor)
+    exif = Image.Exif()
+    exif[0x010F] = "SomeCamera"
+    with Image.open(photo_file()) as image:
+        image.save("me.jpg", exif=exif)
+    run = i2edit("edit", "me.jpg", "--face", 1, "--say", "hello", "--say", "+lipstick", "--keep-exif", "--out", "a")
+    assert run.code == 0
+    marks = [read_source_type(f"a/{name}.png") for name in ("original", "turn-1", "turn-2", "sheet")]
+    assert marks == [None, None, AI_EDITED, AI_EDITED]
+    with Image.open("a/turn-2.png") as result, Image.open("a/sheet.png") as strip:
+        assert dict(result.getexif())[0x010F] == "SomeCamera" and dict(strip.getexif()) == {}
+
+    run = i2edit("inspect", "a/turn-1.png", "a/turn-2.png")
+    assert run.code == 0 and "says nothing about how it was made" in run.out and "Edits: lipstick." in run.out
+    run = i2edit("inspect", "a/turn-2.png", "a/turn-1.png", "--json")
+    told, plain = (json.loads(line) for line in run.out.splitlines())
+    assert (told["manifest"], told["digital_source_type"]) == ("valid", AI_EDITED) and plain["manifest"] == "none"
+    assert told["edits"] == [{"slot": "makeup", "value": "lipstick", "strength": 1.0}]
+    assert "no file missing.png" in refusal(i2edit("inspect", "missing.png"))
+    assert "takes both" in refusal(i2edit("--c2pa-cert", "a.pem", "inspect", "a/turn-1.png"))
+    assert "b.pem cannot be read" in refusal(i2edit("--c2pa-cert", "b.pem", "--c2pa-key", "b.pem", "inspect", "a"))
+
+
+def test_a_conversation_that_is_kept_and_gone_on_with(i2edit: I2Edit, quick: Editor) -> None:
+    run = i2edit("chat", "--face-seed", 3, "--keep", "--data", "d", "--out", "one", typed=("+bangs", "+lipstick"))
+    assert run.code == 0
+    id = re.findall(r"Stored as (\S+);", run.err)[0]
+    line = i2edit("sessions", "list", "--data", "d").out
+    assert line.startswith(f"{id}  ") and "2 turns" in line and "seed 3  [hairstyle: bangs; makeup: lipstick]" in line
+    run = i2edit("chat", "--resume", id[:9], "--data", "d", "--out", "two", typed=("/undo", "+smiling"))
+    assert run.code == 0 and "you: +lipstick\ni2edit: I see 2 wishes.\n" in run.out
+    assert pixels("two/turn-1.png") == pixels("one/turn-1.png")
+    assert "[expression: smiling; hairstyle: bangs]  two/turn-2.png" in run.out
+    shown = i2edit("sessions", "show", id[:9], "--data", "d").out
+    assert "you: (undo)\n" in shown and shown.endswith("[expression: smiling; hairstyle: bangs]\n")
+    whole = json.loads(i2edit("sessions", "show", id, "--data", "d", "--json").out)
+    assert [turn.get("user") for turn in whole["dialogue"]] == ["+bangs", "+lipstick", None, "+smiling"]
+
+    assert i2edit("sessions", "export", id, "--out", "taken", "--data", "d").code == 0
+    assert sorted(os.listdir("taken")) == [
+        "crop.png",
+        "dialogue.jsonl",
+        "face.safetensors",
+        "photo.png",
+        "session.json",
+    ]
+    (dialogue,) = read_dialogues("taken/dialogue.jsonl")
+    assert dialogue.image_id == "photo.png" and dialogue.turns[-1].belief == Belief.of("smiling", "bangs")
+    assert pixels("taken/photo.png") == pixels("taken/crop.png")
+    assert "is there already" in refusal(i2edit("sessions", "export", id, "--out", "taken", "--data", "d"))
+
+    assert "MB freed" in i2edit("cache", "clear", "--data", "d").out
+    assert "Say what to delete" in refusal(i2edit("sessions", "delete", "--data", "d"))
+    assert "There is no session 'zz'" in refusal(i2edit("sessions", "delete", id, "zz", "--data", "d"))
+    assert i2edit("sessions", "delete", "--older-than", 1, "--data", "d").out == "Deleted 0 sessions.\n"
+    assert len(json.loads(i2edit("sessions", "list", "--json", "--data", "d").out)) == 1
+    assert i2edit("sessions", "delete", id[:9], "--data", "d").out == "Deleted 1 session.\n"
+    assert i2edit("sessions", "list", "--data", "d").out == "There are no stored sessions.\n"
+    assert "There is no session" in refusal(i2edit("chat", "--resume", id, "--data", "d"))
+    assert "leave out the photo" in refusal(i2edit("chat", "me.jpg", "--resume", id, "--data", "d"))
+    assert "give the folder" in refusal(i2edit("sessions", "list", "--data", "sqlite:///x"))

@@ -358,9 +358,9 @@ def inspect(path: str | Path) -> Report:
                 found = json.loads(reader.json())
         except c2pa.C2paError.ManifestNotFound:
             return Report(path, source_type, "none")
-        except c2pa.C2paError.RemoteManifest:
-            return Report(path, source_type, "elsewhere")
         except c2pa.C2paError as error:
+            if str(error).startswith("Remote"):  # it has no class of its own
+                return Report(path, source_type, "elsewhere")
             return Report(path, source_type, "unreadable", problems=(" ".join(str(error).split()).rstrip("."),))
     return _report(path, source_type, found)
 

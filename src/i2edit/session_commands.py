@@ -98,9 +98,8 @@ def delete(
     if not ids and older_than is None and not everything:
         raise I2EditError("Say what to delete: ids, --older-than DAYS or --all.")
     store = _store(data)
-    wanted = [store.find(id) for id in ids or ()]  # all must be there before the first goes
-    for id in wanted:
-        store.delete(id)
+    wanted = list(dict.fromkeys(store.find(id) for id in ids or ()))
+    store.delete(*wanted)
     if everything or older_than is not None:
         wanted += store.expire(0 if everything else 86400 * (older_than or 0))
     print(f"Deleted {len(wanted)} session{'' if len(wanted) == 1 else 's'}.")

@@ -55,7 +55,6 @@ from sqlalchemy import (
     insert,
     inspect,
     select,
-    text,
     update,
 )
 from sqlalchemy.engine import make_url
@@ -73,6 +72,7 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 WAIT = 5.0  # seconds that another writer may hold the database before we say that it is busy
+TRACES = "traces"  # row of META: deleted text may still be in the database's files
 KEY_LIMIT = 200  # characters of a client key
 
 _tables = MetaData()
@@ -343,32 +343,36 @@ class Store:
 
     # ------------------------------------------------------------------------------------------------ forgetting
 
-    def delete(self, id: str) -> None:
-        """Deletes a session for good: rows overwritten, write-ahead log emptied, files that nobody else needs unlinked.
+    def delete(self, *ids: str) -> None:
+        """Deletes sessions for good: their rows, their traces in the database's files, and blobs that nobody else needs.
 
-        Raises NoSuchSession; StoreUnavailable when another process keeps traces in the log for now (it says so).
+        SQLite's secure_delete forgets what a page lost when rows moved between pages, so its file is written anew: about
+        a second for every 100 MB of text. Raises NoSuchSession; StoreUnavailable when the rows are deleted, but traces have
+        to stay until later because another program keeps the store busy or the disk is full (it says so).
         """
         with self._lock():
-            with self._begin() as db:
-                self._version(db, id)
-                gone = self._drop(db, BLOBS.c.session_id == id)
-                db.execute(delete(TURNS).where(TURNS.c.session_id == id))
-                db.execute(delete(SESSIONS).where(SESSIONS.c.id == id))
-            self._unlink(gone)
-            self._empty_tmp(id, gone)
-        self._scrub()
+            with self._begin(write=False) as db:
+                for id in ids:  # all must be there before the first goes
+                    self._version(db, id)
+            for id in ids:
+                with self._begin() as db:
+                    gone = self._drop(db, BLOBS.c.session_id == id)
+                    db.execute(delete(TURNS).where(TURNS.c.session_id == id))
+                    db.execute(delete(SESSIONS).where(SESSIONS.c.id == id))
+                    db.execute(delete(META).where(META.c.name == TRACES))
+                    db.execute(insert(META), {"name": TRACES, "value": "1"})
+                self._unlink(gone)
+                self._empty_tmp(id, gone)
+            if ids:
+                self._scrub()
 
     def expire(self, seconds: float) -> list[str]:
         """Deletes every session that was not used for so long → their ids."""
         with self._begin(write=False) as db:
-            old = select(SESSIONS.c.id).where(SESSIONS.c.updated < time.time() - seconds)
+            old = select(SESSIONS.c.id).where(SESSIONS.c.updated <= time.time() - seconds)
             ids = list(db.execute(old).scalars())
-        done = []
-        for id in ids:
-            with suppress(NoSuchSession):  # another process was quicker
-                self.delete(id)
-                done.append(id)
-        return done
+        self.delete(*ids)
+        return ids
 
     def clear_cache(self, keep: Iterable[str] = ("photo", "crop", "face")) -> int:
         """Drops what can be made again: rendered pictures and all passing files → bytes freed."""
@@ -402,18 +406,15 @@ class Store:
 
         @event.listens_for(engine, "begin")
         def begin(connection: Connection) -> None:  # a writer takes its place at once, so that it can wait for it
-            writes = connection.get_execution_options().get("i2edit_write")
-            connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+            if (statement := connection.get_execution_options().get("i2edit_begin")) is not None:
+                connection.exec_driver_sql(statement)
 
         return engine
 
     def _prepare(self) -> None:
         """Tables, when there are none; the version of the schema otherwise."""
         if self._file is not None:
-            with self._typed(), self._engine.connect() as db:
-                raw = db.connection.dbapi_connection
-                assert raw is not None
-                raw.execute("PRAGMA journal_mode=WAL")
+            self._outside("PRAGMA journal_mode=WAL")
         with self._lock(), self._begin() as db:
             if inspect(db).has_table(META.name):
                 schema = db.execute(select(META.c.value).where(META.c.name == "schema")).scalar_one_or_none()
@@ -430,16 +431,21 @@ class Store:
         """Finishes what a killed process had begun: files of no session, parts of files."""
         with self._begin(write=False) as db:
             loose = list(db.execute(select(LOOSE.c.sha256)).scalars())
-        if loose or any(self._blobs.glob("*.part")):
+            traces = db.execute(select(META.c.value).where(META.c.name == TRACES)).first()
+        if loose or traces or any(self._blobs.glob("*.part")):
             with self._lock():
                 self._unlink(loose)
                 for part in self._blobs.glob("*.part"):
                     part.unlink(missing_ok=True)
+                if traces:
+                    with suppress(StoreUnavailable):  # others are at work: next time
+                        self._scrub()
 
     @contextmanager
     def _begin(self, write: bool = True) -> Iterator[Connection]:
         """One transaction; errors of the database as ours."""
-        with self._typed(), self._engine.connect().execution_options(i2edit_write=write) as db, db.begin():
+        begin = "BEGIN IMMEDIATE" if write else "BEGIN"
+        with self._typed(), self._engine.connect().execution_options(i2edit_begin=begin) as db, db.begin():
             yield db
 
     @contextmanager
@@ -485,6 +491,8 @@ class Store:
         """One at a time writes or unlinks blobs: a file that one session needs anew is not unlinked for another."""
         from filelock import FileLock, Timeout
 
+        if not self.root.is_dir():  # the lock would make the folder anew
+            raise StoreUnavailable(f"{self.root} is gone.")
         with self._disk():
             lock: BaseFileLock = FileLock(self.root / ".lock", timeout=max(self.wait, 0.1), mode=0o600)
             try:
@@ -569,20 +577,31 @@ class Store:
                     path.unlink()
 
     def _scrub(self) -> None:
-        """SQLite: what was deleted leaves the write-ahead log too. Elsewhere: rows that nobody sees are given back."""
-        with self._typed(), self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as db:
-            if self._file is None:
-                if db.dialect.name == "postgresql":
-                    db.execute(text("VACUUM i2edit_turns, i2edit_sessions, i2edit_blobs"))
-                return
-            raw = db.connection.dbapi_connection
-            assert raw is not None
-            busy = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-        if busy:
+        """Under the lock: what was deleted leaves the database's files too. Undone, it is tried again at the next opening."""
+        try:
+            if self._file is not None:
+                self._rewrite()
+            elif self._engine.dialect.name == "postgresql":
+                self._outside("VACUUM i2edit_turns, i2edit_sessions, i2edit_blobs")
+            with self._begin() as db:
+                db.execute(delete(META).where(META.c.name == TRACES))
+        except (StoreUnavailable, StoreFull) as error:
             raise StoreUnavailable(
-                "The session is deleted, but another program keeps the store busy: traces stay in its write-ahead log "
-                "until that program lets go."
-            )
+                f"Deleted, but traces stay in the files of {self.where} until the store is opened the next time, because "
+                f"they could not be removed now: {error}"
+            ) from error
+
+    def _rewrite(self) -> None:
+        self._outside("VACUUM")
+        if self._outside("PRAGMA wal_checkpoint(TRUNCATE)"):
+            raise StoreUnavailable(f"{self.where} is in use by another program.")
+
+    def _outside(self, statement: str) -> Any:
+        """A statement that cannot run inside a transaction → the first value of its answer, if it has one."""
+        with self._typed(), self._engine.connect() as db:
+            db.execution_options(isolation_level="AUTOCOMMIT")
+            found = db.exec_driver_sql(statement)
+            return found.scalar() if found.returns_rows else None
 
     def _version(self, db: Connection, id: str) -> int:
         version = db.execute(select(SESSIONS.c.version).where(SESSIONS.c.id == id)).scalar_one_or_none()
