@@ -327,6 +327,20 @@ def web(
 
 
 @app.command()
+def mcp(
+    folder: Annotated[Path, typer.Option(help="The folder whose photos may be opened, and into which is saved.")],
+    data: DataOption = None,
+) -> None:
+    """The same verbs as MCP tools on stdin and stdout, for programs that talk to a language model."""
+    try:
+        from i2edit.web.serve import run_tools
+        from i2edit.web.tools import make_tools  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise I2EditError(f"The tools need more packages ({error.name}): pip install 'i2edit[web]'.") from None
+    run_tools(folder, data)
+
+
+@app.command()
 def inspect(
     files: Annotated[list[Path], typer.Argument(help="Pictures.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON only, one object a line.")] = False,

@@ -29,15 +29,18 @@ HEAD = '<script src="/web/page.js"></script><link rel="stylesheet" href="/web/pa
 Update = dict[Any, Any]
 
 
-class Upload(gr.File):
-    """Gradio's file element for `gradio_client`, which fetches nothing: only what was sent here is taken."""
+def file_element(label: str) -> gr.File:
+    """Gradio's file element, for `gradio_client`, which here fetches nothing: only what was sent is taken."""
+    element = gr.File(label=label, type="filepath")
+    move = element.async_move_resource_to_block_cache
 
-    is_template = True
-
-    async def async_move_resource_to_block_cache(self, url_or_file_path: str | Path | None) -> str | None:
+    async def keep(url_or_file_path: str | Path | None) -> str | None:
         if "://" in str(url_or_file_path):
-            raise gr.Error("Addresses are not fetched. Send the file itself.")
-        return await super().async_move_resource_to_block_cache(url_or_file_path)
+            raise gr.Error("Addresses are not fetched. Send the file itself.", print_exception=False)
+        return await move(url_or_file_path)
+
+    element.async_move_resource_to_block_cache = keep  # a subclass would make Gradio write a .pyi beside this file
+    return element
 
 
 def make_page(service: Service) -> gr.Blocks:
@@ -47,9 +50,13 @@ def make_page(service: Service) -> gr.Blocks:
             "", storage_key="i2edit-session", secret="i2edit"
         )  # no secret: it never leaves the browser
         known = gr.Number(0, visible=False)  # turns that this tab has seen: makes two clicks on one thing one turn
-        gr.HTML(html_template=_head(), js_on_load="i2edit.health(element)")
+        gr.HTML(html_template=_head(), apply_default_css=False, js_on_load="i2edit.health(element)")
         with gr.Column(visible=False) as opening:
-            start = gr.HTML(html_template=_start(), js_on_load="i2edit.start(element, trigger); // 'opened'")
+            start = gr.HTML(
+                html_template=_start(),
+                apply_default_css=False,
+                js_on_load="i2edit.start(element, trigger); // 'opened'",
+            )
         with gr.Row(visible=False, elem_id="i2-chat") as talking:
             with gr.Column(elem_id="i2-left"):
                 talk = gr.Chatbot(
@@ -58,6 +65,7 @@ def make_page(service: Service) -> gr.Blocks:
                     allow_tags=False, group_consecutive_messages=False,
                 )  # fmt: skip
                 suggest = gr.HTML(
+                    apply_default_css=False,
                     html_template='<div class="suggest" role="group" aria-label="Suggestions"></div>',
                     js_on_load="i2edit.suggest(element, props, trigger, watch); // 'press' 'words'",
                 )
@@ -70,9 +78,14 @@ def make_page(service: Service) -> gr.Blocks:
                     send = gr.Button("Send", variant="primary", scale=1, min_width=80)
                 doing = gr.HTML(elem_classes="i2-doing")
                 alert = gr.HTML(elem_classes="i2-alert")
-                menu = gr.HTML(html_template=_MENU, js_on_load="i2edit.menu(element, trigger); // 'leave' 'delete'")
+                menu = gr.HTML(
+                    html_template=_MENU,
+                    apply_default_css=False,
+                    js_on_load="i2edit.menu(element, trigger); // 'leave' 'delete'",
+                )
             with gr.Column(elem_id="i2-right"):
                 stage = gr.HTML(
+                    apply_default_css=False,
                     html_template='<div class="stage" hidden></div>',
                     js_on_load="i2edit.stage(element, props, trigger, watch); // 'press'",
                 )
@@ -121,7 +134,7 @@ def make_page(service: Service) -> gr.Blocks:
                 if not isinstance(error, I2EditError):
                     raise
 
-        def say(id: str, text: str, seen: float) -> Iterator[Update]:
+        def speak(id: str, text: str, seen: float) -> Iterator[Update]:
             try:
                 if not text.strip():
                     raise MessageError("Say what you would like, for example “smile a bit”.")
@@ -131,7 +144,7 @@ def make_page(service: Service) -> gr.Blocks:
             yield from turn(id, lambda: service.say(id, text, key=_key(seen, text)), text)
 
         def words(id: str, seen: float, event: gr.EventData) -> Iterator[Update]:
-            yield from say(id, str(event._data["text"]), seen)
+            yield from speak(id, str(event._data["text"]), seen)
 
         def press(id: str, seen: float, event: gr.EventData) -> Iterator[Update]:
             wanted = {k: v for k, v in event._data.items() if k in ("type", "value", "strength", "turn")}
@@ -154,7 +167,7 @@ def make_page(service: Service) -> gr.Blocks:
         quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
         blocks.load(restore, [me], everything, **quiet)
         start.opened(opened, None, everything, **quiet)
-        gr.on([box.submit, send.click], say, [me, box, known], everything, **quiet)
+        gr.on([box.submit, send.click], speak, [me, box, known], everything, **quiet)
         suggest.words(words, [me, known], everything, **quiet)
         for element in (suggest, stage):
             element.press(press, [me, known], everything, **quiet)
@@ -199,7 +212,7 @@ def _for_clients(service: Service) -> None:
         return "deleted"
 
     with gr.Row(visible=False):
-        photo, seed, face = Upload(label="photo", type="filepath"), gr.Number(label="seed"), gr.Number(label="face")
+        photo, seed, face = file_element("photo"), gr.Number(label="seed"), gr.Number(label="face")
         id, text, pressed, answer, told = gr.Textbox(), gr.Textbox(), gr.JSON(), gr.JSON(), gr.Textbox()
         button = gr.Button()
         button.click(open, [photo, seed, face], answer, api_name="open", **public)

@@ -1,4 +1,5 @@
-"""`i2edit web`: the API, the page and the guard in one process. In: where, and what is allowed. Out: a server, until Ctrl-C.
+"""`i2edit web` and `i2edit mcp`: the API, the page and the guard in one process; or the MCP tools on stdin and stdout.
+In: where, and what is allowed. Out: a server, until Ctrl-C.
 
 The address answers at once; the networks load behind it. Gradio's telemetry, its calls to a hub and its server-side
 rendering are off, its upload cache lies in the store's private folder.
@@ -125,6 +126,20 @@ def run(
     uvicorn.Server(config).run(sockets=[bound])
     service.line.close()
     store.close()
+
+
+def run_tools(folder: Path, data: str | None = None, *, limits: Limits | None = None) -> None:
+    """Serves the MCP tools on stdin and stdout, which nothing else may write to. Raises I2EditError."""
+    import sys
+
+    from i2edit.web.tools import make_tools
+
+    service = Service(Store(data), _load, limits, begin=False)
+    server = make_tools(service, folder)
+    service.begin()
+    sys.stderr.write(f"i2edit: MCP tools for the files of {folder}\n")
+    server.run("stdio")
+    service.line.close()
 
 
 def _load(progress: Any) -> Any:
