@@ -1,4 +1,4 @@
-"""The command line: `i2edit chat | edit | demo | inspect | sessions | data | track | evaluate | weights | train | bench`. A thin skin over `Chat`: no model code here.
+"""The command line: `i2edit chat | edit | web | demo | inspect | sessions | data | track | evaluate | weights | train | bench`. A thin skin over `Chat`: no model code here.
 
 Errors that a person can cause are one sentence on stderr and exit code 2.
 """
@@ -378,6 +378,50 @@ def resume_session(start: str, data: str | None, dialogue: Tracker | None = None
             say(f"you: {kept.turn.user}")
         say(f"i2edit: {kept.text}\n    [{kept.turn.belief.text}]")
     return session
+
+
+@app.command()
+def web(
+    host: Annotated[
+        str, typer.Option(help="Where to listen; other than this machine only with a token.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port.", min=0, max=65535)] = 7860,
+    data: DataOption = None,
+    token: Annotated[
+        str | None, typer.Option(envvar="I2EDIT_TOKEN", help="Ask it of everybody: ?token=… or a Bearer header.")
+    ] = None,
+    expire_days: Annotated[
+        float | None, typer.Option(min=0.01, help="Delete conversations that were not used for so many days.")
+    ] = None,
+    max_upload: Annotated[float, typer.Option(min=0.1, help="Megabytes of a photo's file at most.")] = 40,
+    max_megapixels: Annotated[float, typer.Option(min=0.1, help="Megapixels of a photo at most.")] = 100,
+    max_sessions: Annotated[int, typer.Option(min=1, help="Conversations that are kept at most.")] = 1000,
+    max_turns: Annotated[int, typer.Option(min=1, help="Turns of one conversation in a minute at most.")] = 60,
+    max_openings: Annotated[int, typer.Option(min=1, help="Photos opened from one place in a minute at most.")] = 10,
+) -> None:
+    """The page in a browser, and the HTTP API beside it (/openapi.json). Nothing leaves this machine."""
+    try:
+        from i2edit.web.serve import run
+        from i2edit.web.service import Limits
+    except ModuleNotFoundError as error:
+        raise I2EditError(f"The page needs more packages ({error.name}): pip install 'i2edit[web]'.") from None
+
+    limits = Limits(round(1e6 * max_upload), round(1e6 * max_megapixels), max_sessions, max_turns, max_openings)
+    run(host, port, data, token=token, limits=limits, expire_days=expire_days, say=say)
+
+
+@app.command()
+def mcp(
+    folder: Annotated[Path, typer.Option(help="The folder whose photos may be opened, and into which is saved.")],
+    data: DataOption = None,
+) -> None:
+    """The same verbs as MCP tools on stdin and stdout, for programs that talk to a language model."""
+    try:
+        from i2edit.web.serve import run_tools
+        from i2edit.web.tools import make_tools  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise I2EditError(f"The tools need more packages ({error.name}): pip install 'i2edit[web]'.") from None
+    run_tools(folder, data)
 
 
 @app.command()

@@ -53,3 +53,19 @@ class NoSuchSession(StoreError):
 
 class SessionChanged(StoreError):
     """Somebody else stored a turn in the session meanwhile (HTTP 409)."""
+
+
+class TooLarge(PhotoError):
+    """The upload has more bytes or pixels than this server takes (HTTP 413)."""
+
+
+class TooMany(I2EditError):
+    """More requests than this server takes from one conversation or place in a minute (HTTP 429)."""
+
+
+class Busy(I2EditError):
+    """Too many people wait, or the networks are not loaded yet (HTTP 503)."""
+
+
+class Refused(I2EditError):
+    """Not from there, or not without the token (HTTP 401, 403)."""

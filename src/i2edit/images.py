@@ -498,7 +498,11 @@ def _encode(image: Image.Image, kind: str, xmp: bytes | None, exif: bytes | None
             chunks.add_itxt("XML:com.adobe.xmp", xmp.decode())
         bare.save(file, kind, pnginfo=chunks, compress_level=6, **more)
     elif kind == "JPEG":
-        bare.save(file, kind, quality=quality, subsampling=0, optimize=True, **more)
+        try:
+            bare.save(file, kind, quality=quality, subsampling=0, optimize=True, **more)
+        except OSError:  # the encoder holds an optimised file in a buffer, which a picture of noise overflows
+            file = io.BytesIO()
+            bare.save(file, kind, quality=quality, subsampling=0, **more)
     else:
         bare.save(file, kind, quality=quality, method=4, **more)
     return file.getvalue()
