@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from i2edit.data import phrases
+from i2edit.data.simulate import simulate
 from i2edit.dialogue import SHIPPED, Conversation, Heard, Spoken, load_dialogue
 from i2edit.dialogue.history import apply_marks, hear_marks
 from i2edit.errors import DataError, MessageError, WeightsError
@@ -144,7 +147,6 @@ def tiny() -> Any:
     import torch
     from tokenizers import Tokenizer
 
-    from i2edit.data.simulate import simulate
     from i2edit.dialogue.prompts import Codec
     from i2edit.dialogue.seq2seq import DialogueModel, Size, new_network, pad
     from i2edit.train.dialogue import pairs, teacher_forced
@@ -428,3 +430,37 @@ def test_a_failed_edit_is_admitted(shipped: Any) -> None:
         spoken = shipped.respond(conv, heard, Outcome(made=("bangs",), failed=("goatee",)), seed=seed)
         assert "goatee" in spoken.text
         assert any(word in spoken.text.lower() for word in ("sorry", "couldn't", "didn't", "unfortunately", "did not"))
+
+
+# The paper's own example (Figure 9): what is said, what the editor answers, what is wanted by then.
+FIGURE_9 = (
+    ("Please try to look pale.", "Done. What else do you want to manipulate?", "makeup: pale skin"),
+    (
+        "Let me have a look. Emm we should try black hair.", "This is it. What else do you want to edit?",
+        "hair color: black hair; makeup: pale skin",
+    ),
+    (
+        "Make her angry.", "It's done. Do you want to manipulate the makeup?",
+        "expression: angry; hair color: black hair; makeup: pale skin",
+    ),
+    (
+        "Yep sure. I want to see what I look like with a beautiful lip color.", "Ok, finished. What else do you want to try?",
+        "expression: angry; hair color: black hair; makeup: lipstick, pale skin",
+    ),
+)  # fmt: skip
+
+
+def test_the_papers_example_is_tracked_perfectly(shipped: Any) -> None:
+    conv = Conversation()
+    for text, reply, belief in FIGURE_9:
+        heard = shipped.track(conv, text)
+        assert heard.state.belief.text == belief
+        conv = conv.hear(text, heard).reply(Spoken(reply, Act("next")))
+
+
+def test_the_papers_example_is_in_no_training_bank() -> None:
+    def plain(text: str) -> set[str]:
+        return {" ".join(re.findall(r"[a-z']+", part)) for part in re.split(r"[.!?] ?", text.lower())} - {""}
+
+    learned = {part for frames in phrases.families("more").values() for frame in frames for part in plain(frame)}
+    assert not learned & {part for text, _, _ in FIGURE_9 for part in plain(text)}
