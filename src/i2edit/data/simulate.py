@@ -114,6 +114,7 @@ class Policy:
         0.3  # of its weight for a behaviour that needs something which is not there (taking off what was never on)
     )
     say: float = 70.0  # weight of whole sentences among the wordings of one value (frames: 88)
+    sloppy: float = 0.0  # typed in haste: vowels and letters lost in words of any length
 
 
 TRAINING = Policy(
@@ -121,10 +122,11 @@ TRAINING = Policy(
     weights={
         "request": 36, "several": 20, "correct": 5, "swap": 3, "off": 9, "part_back": 3.5, "keep_only": 2, "degree": 7, "it": 8,
         "back": 2, "both_off": 6, "contrary": 2, "hands_off": 2.5, "no_makeup_except": 1, "no_mood": 2, "clean_shaven": 1.2,
-        "full_beard": 1, "step": 9, "talk": 21,
+        "full_beard": 1, "step": 9, "talk": 21, "composed": 30,
     },
+    sloppy=0.04,
 )  # fmt: skip
-"""Every behaviour often enough to be learned, and some long conversations."""
+"""Every behaviour often enough to be learned, messages of several sentences, and some long conversations."""
 
 
 BENCHMARK = Policy(
@@ -680,6 +682,76 @@ class _Talker:
             said.choices = (value,)
         return said
 
+    def composed(self, conv: Conversation) -> Said:
+        """Several sentences: an answer to the suggestion, what is told or merely named, and what is wanted and what is to go or stay."""
+        rng, belief = self.rng, conv.state.belief
+        parts: list[tuple[str, Marks]] = []
+        offered = conv.suggestion
+        if offered is not None and offered not in belief and rng.random() < 0.6:
+            kind = rng.choice(("yes", "no", "no"))
+            parts.append((self.frame(kind)[0], (f"<+{offered}>",) if kind == "yes" else ()))
+            belief = belief.add(offered) if kind == "yes" else belief
+        spoken = {offered} if offered is not None else set()
+        for _ in range(rng.choice((1, 2, 2, 3))):
+            part, marks, named = self.part(belief, spoken)
+            if named & spoken:
+                continue
+            spoken |= named
+            parts.append((part, marks))
+        if not any(marks for _, marks in parts):
+            said = self.request(belief, self.value(belief, among=tuple(v for v in VALUES if v not in spoken) or VALUES))
+            parts.append((said.text, said.marks[1:]))
+        marks = tuple(mark for _, some in parts for mark in some)
+        sentences = [text if text.endswith((".", "!", "?")) else f"{text}." for text, _ in parts]
+        text = " ".join(sentences)
+        if rng.random() < 0.25:
+            text = re.sub(
+                r"[.!?] (\w)", lambda found: f"{rng.choice((',', ' and', '...', ' -'))} {found[1].lower()}", text
+            )
+        return Said(text, (CHANGE, *marks), "composed", "composed")
+
+    def part(self, belief: Belief, spoken: set[str]) -> tuple[str, Marks, set[str]]:
+        """One sentence of a longer message, its marks, and the values that it names."""
+        rng = self.rng
+        free = [v for v in VALUES if v not in belief and v not in spoken and not v.startswith("no ")]
+        have = [v for v in belief if v not in spoken and not v.startswith("no ") and v != "smiling"]
+        value = rng.choice(free)
+        kind = rng.choices(
+            ("told", "request", "not", "but not", "off", "off, keep", "keep"), weights=(14, 24, 14, 18, 12, 12, 6)
+        )[0]
+        if kind == "told":
+            group = rng.choice(("smalltalk", "mention", "mention", "praise"))
+            if group == "mention":
+                value = rng.choice([v for v in free if SLOT_OF[v] != "expression"] or free)
+            frame, _ = self.frame(group)
+            return self.fill(frame, n=self.word(value, "n"), np=self.word(value, "np")), (), {value}
+        if kind in ("not", "but not"):
+            other = rng.choice([v for v in free if v != value and not EXCLUDES[v] & {value}] or free)
+            no = self.fill(rng.choice(talk.NOT), n=self.word(other, "n"), np=self.word(other, "np"))
+            if kind == "not" or other == value:
+                return no, (), {other}
+            clause, marks = self.clause(value)
+            return (
+                f"{clause}{rng.choice((', but ', ' but ', ', and ', ', ', '. '))}{no[:1].lower()}{no[1:]}",
+                marks,
+                {value, other},
+            )
+        if kind in ("off", "off, keep") and have:
+            gone = rng.choice(have)
+            off, marks = self.off_clause(gone)
+            stays = [v for v in have if v != gone]
+            if kind == "off" or not stays:
+                return off, marks, {gone}
+            kept = rng.choice(stays)
+            keep = self.fill(rng.choice(talk.STAYS), n=self.word(kept, "n"))
+            pair = (off, keep) if rng.random() < 0.7 else (keep, off)
+            return rng.choice((", ", ", but ", " and ", " but ")).join(pair), marks, {gone, kept}
+        if kind == "keep" and have:
+            kept = rng.choice(have)
+            return self.fill(rng.choice(talk.STAYS), n=self.word(kept, "n")), (), {kept}
+        said = self.request(belief, value)
+        return said.text, said.marks[1:], {value}
+
     def answer(self, conv: Conversation) -> Said | None:
         """A turn that answers the last reply's suggestion or request, or None to go on with something else."""
         rng, belief = self.rng, conv.state.belief
@@ -764,6 +836,7 @@ class _Talker:
             "full_beard": (lambda: self.simple("full_beard", (CHANGE, "<+mustache>", "<+goatee>")), 1),
             "step": (lambda: self.step(conv), 1 if conv.undo_stack or conv.redo_stack else few / 2),
             "talk": (lambda: self.talk(belief), 1),
+            "composed": (lambda: self.composed(conv), 1),
         }
         name = self.rng.choices(list(moves), weights=[weight.get(k, 0) * f for k, (_, f) in moves.items()])[0]
         return moves[name][0]()
@@ -874,6 +947,8 @@ class _Talker:
             text = text.replace("'", "")
         if rng.random() < self.policy.typo:
             text = typo(text, rng)
+        if self.policy.sloppy and rng.random() < self.policy.sloppy:
+            text = sloppy(text, rng)
         return text[:1].upper() + text[1:] if rng.random() < 0.5 else text
 
 
@@ -896,6 +971,23 @@ def typo(text: str, rng: random.Random) -> str:
         else:
             word = word[:at] + rng.choice("aeiorstnl") + word[at + 1 :]
         words[i] = word
+    return " ".join(words)
+
+
+def sloppy(text: str, rng: random.Random) -> str:
+    """As typed in haste on a phone: every fourth word loses a vowel, doubled letters or has two letters swapped."""
+    words = text.split(" ")
+    for i, word in enumerate(words):
+        if len(word) < 3 or not word.isascii() or rng.random() > 0.25:
+            continue
+        inner = [k for k in range(1, len(word) - 1) if word[k].isalpha() and word[k + 1].isalpha()]
+        vowels = [k for k in inner if word[k] in "aeiou"]
+        if vowels and rng.random() < 0.55:
+            k = rng.choice(vowels)
+            words[i] = word[:k] + word[k + 1 :]
+        elif inner:
+            k = rng.choice(inner)
+            words[i] = word[:k] + word[k + 1] + word[k] + word[k + 2 :]
     return " ".join(words)
 
 

@@ -78,3 +78,21 @@ CLOSERS = (
 SMILEYS = ("!", "!!", "hehe", "lol", "haha", ":)", ";)")
 OPENERS = (*FIRST, *PRAISING, *GOING_ON, *NEUTRAL, *REASONS, *OWN_REASONS)
 ENDINGS = (*POLITE, *CLOSERS, *SMILEYS)
+
+# What is named but not wanted, in messages of several sentences (training alone).
+NOT = (
+    "No {n}.", "no {n} though", "skip the {n}", "leave the {n} out", "not {np}", "no {n} please", "not {np} though", "without {np}",
+    "no {n}, thanks", "I don't want {np}", "{np} is not for me", "I thought about {np}, but no", "maybe {np}... no, forget that",
+    "and {np}, no wait, leave that out", "I'd say {np} too, but I'd rather not", "I was going to ask for {np} but I changed my mind",
+    "everybody does {np} these days, so not that", "my sister told me to get {np}, but I won't", "he'd like {np}, but no way",
+    "I already said no to {np}", "{np}? God no", "{np}? Nah", "don't you dare add {np}", "anything but {np}", "just don't add {np}",
+    "stay away from {np}", "the {n} can wait", "hold the {n}", "spare me the {n}", "nothing with {np}", "I'm not having {np}",
+    "the {n} idea is off the table", "never mind the {n} idea", "scratch the {n} idea", "I'd never wear {np}", "{np} would be too much",
+    "I used to have {np} and hated it", "my ex had {np}, so no", "{np} isn't me", "I'm done with {np}", "thought of {np} first, but nope",
+)  # fmt: skip
+# What is there and stays.
+STAYS = (
+    "keep the {n}", "leave the {n}", "the {n} can stay", "the {n} stays", "leave the {n} as it is", "keep the {n} though", "I like the {n}",
+    "the {n} is fine", "don't touch the {n}", "the {n} should stay", "leave the {n} where it is", "the {n} is good", "but not the {n}",
+    "I'm happy with the {n}", "hold on to the {n}", "let the {n} be", "the {n} may remain", "I'd keep the {n}", "the {n} I love",
+)  # fmt: skip
