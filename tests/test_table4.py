@@ -314,6 +314,9 @@ def test_a_ray_cluster_gives_the_same_also_when_a_worker_dies(
         from i2edit import align as aligning
 
         aligning.find_faces = found_faces
+        import ray
+
+        assert ray.util.get_node_ip_address() == "127.0.0.1"  # so that it listens there and nowhere else
         made = make_kit(settings)
         draw, count = made.editor.picture, [0]
 

@@ -346,6 +346,9 @@ def _each_on_ray(
 ) -> None:
     """One task a photo. A worker that dies is replaced and its photo taken up where its files end."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # no telemetry
+    mine = address == "local"
+    if mine:  # a cluster of our own uses, and listens on, the loopback address alone, as Ray does by itself on Windows and macOS
+        os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
     try:
         import ray
     except ImportError as error:
@@ -363,13 +366,10 @@ def _each_on_ray(
             return str(error)
         return None
 
-    # A cluster of our own listens on this machine alone. The dashboard and its agents are left out.
-    mine = address == "local"
     ray.init(
         address=address,
         num_cpus=LOCAL_CPUS if mine else None,
         include_dashboard=False if mine else None,
-        _node_ip_address="127.0.0.1" if mine else None,
         configure_logging=False,
         log_to_driver=False,
     )
