@@ -251,7 +251,7 @@ window.i2edit = (() => {
 
     function drawTools() {
       const edited = Object.keys(view.belief).length > 0;
-      tools.replaceChildren(
+      tools.replaceChildren(...[
         button("↶ Undo", { type: "undo" }, { disabled: !view.can_undo, title: "Ctrl+Z", "data-key": "undo" }),
         button("↷ Redo", { type: "redo" }, { disabled: !view.can_redo, title: "Ctrl+Shift+Z", "data-key": "redo" }),
         button("Start over", { type: "reset" }, { disabled: !edited, "data-key": "reset" }),
@@ -259,7 +259,7 @@ window.i2edit = (() => {
           onclick: () => { part = part === "photo" ? "view" : "photo"; draw(); } }, "Whole photo"),
         view.compare ? h("button", { type: "button", "aria-pressed": String(compared), "data-key": "compare",
           onclick: () => { compared = !compared; draw(); } }, "Compare") : null,
-      );
+      ].filter(Boolean));
     }
 
     function drawPicture() {
@@ -317,7 +317,7 @@ window.i2edit = (() => {
         const img = h("img", { alt: "", loading: "lazy", width: 80, height: 80 });
         show(img, address(view, entry.number, "view", "jpeg", "&side=160"));
         return h("li", {}, h("button", { type: "button", "aria-current": now ? "true" : null, "data-key": `turn ${entry.number}`,
-          "aria-label": now ? `Now, after: ${entry.words}` : `Return to: ${entry.words}`, title: entry.words, disabled: now && all.length > 1 ? false : null,
+          "aria-label": now ? `Now, after: ${entry.words}` : `Return to: ${entry.words}`, title: entry.words,
           onclick: () => { if (!now) press({ type: "go_to", turn: entry.number }); } }, img, h("span", {}, entry.words)));
       }));
       strip.scrollLeft = strip.scrollWidth;
@@ -327,10 +327,10 @@ window.i2edit = (() => {
       const open = save.open;
       const link = (what, format) => h("a", { href: address(view, view.version, what, format, "&download=true"), download: "" }, format.toUpperCase());
       const line = (what, words) => h("p", {}, `${words}: `, ...["png", "jpeg", "webp"].flatMap((format, n) => (n ? [" · ", link(what, format)] : [link(what, format)])));
-      save.replaceChildren(h("summary", {}, "Download"),
+      save.replaceChildren(...[h("summary", {}, "Download"),
         view.generated ? null : line("photo", `The whole photo (${view.photo.width} × ${view.photo.height})`),
         line("crop", "The face (1024 × 1024)"),
-        h("p", { className: "small" }, "Every file says, for machines to read, that AI edited it."));
+        h("p", { className: "small" }, "Every file says, for machines to read, that AI edited it.")].filter(Boolean));
       save.open = open;
     }
 
