@@ -14,6 +14,7 @@ import pytest
 from i2edit.data import phrases
 from i2edit.data.simulate import simulate
 from i2edit.dialogue import SHIPPED, Conversation, Heard, Spoken, load_dialogue
+from i2edit.dialogue.check import is_true
 from i2edit.dialogue.history import apply_marks, hear_marks
 from i2edit.errors import DataError, MessageError, WeightsError
 from i2edit.ontology import EXCLUDES, Belief, EditState
@@ -464,3 +465,11 @@ def test_the_papers_example_is_in_no_training_bank() -> None:
 
     learned = {part for frames in phrases.families("more").values() for frame in frames for part in plain(frame)}
     assert not learned & {part for text, _, _ in FIGURE_9 for part in plain(text)}
+
+
+def test_a_reply_that_stammers_is_not_said() -> None:
+    outcome = Outcome(made=("smiling",), failed=("bangs",))
+    fine = "The smile worked, but sorry, the bangs did not show. What else?"
+    assert is_true(fine, Act("next"), outcome, Belief.of("smiling", "bangs"))
+    again = "The smile worked, sorry, not the bangs with the smile and the smile. What else?"
+    assert not is_true(again, Act("next"), outcome, Belief.of("smiling", "bangs"))

@@ -61,9 +61,15 @@ def mentions(text: str) -> set[str]:
     return {value for value in VALUES if _PATTERNS[value].search(text)}
 
 
+def _stammers(text: str) -> bool:
+    """Whether a word of some length comes three times: "the smile, sorry, not the smile and the smile"."""
+    words = re.findall(r"[a-z]{5,}", text.lower())
+    return any(words.count(word) > 2 for word in words)
+
+
 def is_true(text: str, act: Act, outcome: Outcome, belief: Belief, ops: tuple[str, ...] = ()) -> bool:
     """Whether the reply may be said after this outcome."""
-    if not text or text[-1] not in ".!?" or len(text) > 300 or "{" in text:
+    if not text or text[-1] not in ".!?" or len(text) > 300 or "{" in text or _stammers(text):
         return False
     made, failed, removed = set(outcome.made), set(outcome.failed), set(outcome.removed)
     if act.type in ("answer", "cannot"):  # lists what is possible or what is there; it must not claim an edit
