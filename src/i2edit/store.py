@@ -354,24 +354,15 @@ class Store:
             with self._begin(write=False) as db:
                 for id in ids:  # all must be there before the first goes
                     self._version(db, id)
-            for id in ids:
-                with self._begin() as db:
-                    gone = self._drop(db, BLOBS.c.session_id == id)
-                    db.execute(delete(TURNS).where(TURNS.c.session_id == id))
-                    db.execute(delete(SESSIONS).where(SESSIONS.c.id == id))
-                    db.execute(delete(META).where(META.c.name == TRACES))
-                    db.execute(insert(META), {"name": TRACES, "value": "1"})
-                self._unlink(gone)
-                self._empty_tmp(id, gone)
-            if ids:
-                self._scrub()
+            self._forget(ids)
 
     def expire(self, seconds: float) -> list[str]:
-        """Deletes every session that was not used for so long → their ids."""
-        with self._begin(write=False) as db:
-            old = select(SESSIONS.c.id).where(SESSIONS.c.updated <= time.time() - seconds)
-            ids = list(db.execute(old).scalars())
-        self.delete(*ids)
+        """Deletes every session that was not used for so long → their ids. Raises as ``delete``."""
+        old = select(SESSIONS.c.id).where(SESSIONS.c.updated <= time.time() - seconds)
+        with self._lock():
+            with self._begin(write=False) as db:
+                ids = list(db.execute(old).scalars())
+            self._forget(ids)
         return ids
 
     def clear_cache(self, keep: Iterable[str] = ("photo", "crop", "face")) -> int:
@@ -412,20 +403,28 @@ class Store:
         return engine
 
     def _prepare(self) -> None:
-        """Tables, when there are none; the version of the schema otherwise."""
-        if self._file is not None:
-            self._outside("PRAGMA journal_mode=WAL")
-        with self._lock(), self._begin() as db:
-            if inspect(db).has_table(META.name):
-                schema = db.execute(select(META.c.value).where(META.c.name == "schema")).scalar_one_or_none()
-                if schema != str(SCHEMA):
-                    raise StoreUnavailable(
-                        f"The sessions in {self.where} were written by another version of i2edit (form {schema}, this one "
-                        f"reads {SCHEMA}). Use that version, or another folder."
-                    )
+        """Tables, when there are none yet."""
+        with self._begin(write=False) as db:
+            if self._has_tables(db):
                 return
-            _tables.create_all(db)
-            db.execute(insert(META), {"name": "schema", "value": str(SCHEMA)})
+        with self._lock():
+            if self._file is not None:
+                self._outside("PRAGMA journal_mode=WAL")  # kept in the file
+            with self._begin() as db:
+                if not self._has_tables(db):  # another process may have been quicker
+                    _tables.create_all(db)
+                    db.execute(insert(META), {"name": "schema", "value": str(SCHEMA)})
+
+    def _has_tables(self, db: Connection) -> bool:
+        if not inspect(db).has_table(META.name):
+            return False
+        schema = db.execute(select(META.c.value).where(META.c.name == "schema")).scalar_one_or_none()
+        if schema != str(SCHEMA):
+            raise StoreUnavailable(
+                f"The sessions in {self.where} were written by another version of i2edit (form {schema}, this one reads "
+                f"{SCHEMA}). Use that version, or another folder."
+            )
+        return True
 
     def _tidy(self) -> None:
         """Finishes what a killed process had begun: files of no session, parts of files."""
@@ -433,13 +432,12 @@ class Store:
             loose = list(db.execute(select(LOOSE.c.sha256)).scalars())
             traces = db.execute(select(META.c.value).where(META.c.name == TRACES)).first()
         if loose or traces or any(self._blobs.glob("*.part")):
-            with self._lock():
+            with suppress(StoreUnavailable), self._lock():  # others are at work with them: next time
                 self._unlink(loose)
                 for part in self._blobs.glob("*.part"):
                     part.unlink(missing_ok=True)
                 if traces:
-                    with suppress(StoreUnavailable):  # others are at work: next time
-                        self._scrub()
+                    self._scrub()
 
     @contextmanager
     def _begin(self, write: bool = True) -> Iterator[Connection]:
@@ -575,6 +573,21 @@ class Store:
             with suppress(OSError):
                 if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() in wanted:
                     path.unlink()
+
+    def _forget(self, ids: Iterable[str]) -> None:
+        """Under the lock: sessions, one transaction each, then their traces."""
+        ids = [*ids]
+        for id in ids:
+            with self._begin() as db:
+                gone = self._drop(db, BLOBS.c.session_id == id)
+                db.execute(delete(TURNS).where(TURNS.c.session_id == id))
+                db.execute(delete(SESSIONS).where(SESSIONS.c.id == id))
+                db.execute(delete(META).where(META.c.name == TRACES))
+                db.execute(insert(META), {"name": TRACES, "value": "1"})
+            self._unlink(gone)
+            self._empty_tmp(id, gone)
+        if ids:
+            self._scrub()
 
     def _scrub(self) -> None:
         """Under the lock: what was deleted leaves the database's files too. Undone, it is tried again at the next opening."""
