@@ -8,6 +8,7 @@ left. "single-turn" opens the last picture anew, as the paper's baseline does (a
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -30,12 +31,10 @@ class SingleTurn:
     """One conversation in single-turn mode, as far as it was drawn."""
 
     def __init__(self, chat: Chat, mode: str) -> None:
-        from i2edit import modes
-
         self.editor, self.mode = chat.editor, mode
-        self._modes: Any = modes
-        self._view = modes.View.of(chat)
-        self._crop, self._w = modes.draw(self.editor, self._view, [], True)
+        self._modes: Any = import_module("i2edit.modes")
+        self._view = self._modes.View.of(chat)
+        self._crop, self._w = self._modes.draw(self.editor, self._view, [], True)
         self._edited = False
         self.states: list[EditState] = []
 
