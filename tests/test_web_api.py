@@ -298,6 +298,28 @@ def test_networks_that_cannot_be_loaded_are_tried_again(store: Store, quick_edit
     service.line.close()
 
 
+def test_single_turn_mode_beside_ours(client: TestClient, service: Service) -> None:
+    id = opened(client)
+    if not client.get(f"/api/sessions/{id}").json()["compare"]:
+        refused(client.post(f"/api/sessions/{id}/compare", json={}), 422, "no mode")
+        pytest.skip("this installation has no single-turn mode")
+    states = ("+bangs", "+lipstick", "thanks", "-bangs")
+    for text in states:
+        said(client, id, text)
+    address = f"/api/sessions/{id}/picture"
+    refused(client.get(address, params={"mode": "single-turn-w"}), 404, "not drawn yet")
+    assert client.post(f"/api/sessions/{id}/compare", json={}).json()["version"] == 4
+    shown = [client.get(address, params={"mode": "single-turn-w", "turn": n}).content for n in range(1, 5)]
+    pictures = [Image.open(io.BytesIO(content)).tobytes() for content in shown]  # signatures differ each time
+    assert pictures[1] == pictures[2] and len(set(pictures)) == 3
+    drawn = service._single[id, "single-turn-w"]
+    said(client, id, "+goatee")
+    client.post(f"/api/sessions/{id}/compare", json={"mode": "single-turn-w"})
+    assert service._single[id, "single-turn-w"] is drawn and len(drawn.states) == 5  # one more, not all anew
+    assert Image.open(io.BytesIO(client.get(address, params={"mode": "single-turn-w"}).content)).size == (256, 256)
+    refused(client.post(f"/api/sessions/{id}/compare", json={"mode": "no-turn"}), 422, "mode")
+
+
 # ------------------------------------------------------------------------------------------------ bad input
 
 GARBAGE = {

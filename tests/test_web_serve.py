@@ -70,7 +70,7 @@ def test_the_whole_app_serves_page_files_and_api_under_one_policy(tmp_path: Path
         schema = client.get("/openapi.json").json()
         assert set(schema["paths"]) == {
             "/api/health", "/api/ontology", "/api/photos", "/api/sessions", "/api/sessions/{id}", "/api/sessions/{id}/say",
-            "/api/sessions/{id}/events", "/api/sessions/{id}/picture",
+            "/api/sessions/{id}/events", "/api/sessions/{id}/picture", "/api/sessions/{id}/compare",
         }  # fmt: skip
         for path in schema["paths"].values():
             for verb in path.values():

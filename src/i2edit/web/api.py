@@ -127,6 +127,7 @@ class SessionView(BaseModel):
     can_redo: bool
     suggestions: list[str]
     identity: Identity
+    compare: bool
     turns: list[TurnView]
 
 
@@ -177,6 +178,14 @@ class Event(BaseModel):
     strength: float | None = Field(default=None, ge=STRENGTH_MIN, le=STRENGTH_MAX)
     turn: int | None = Field(default=None, ge=0, le=1_000_000)
     key: Key
+
+
+class Compare(BaseModel):
+    """Single-turn mode: "single-turn" opens the last picture anew in each turn, as the paper's baseline does (slow);
+    "single-turn-w" hands on w."""
+
+    model_config = ConfigDict(extra="forbid")
+    mode: Literal["single-turn-w", "single-turn"] = "single-turn-w"
 
 
 SessionId = Annotated[str, Path(description="The id that opening gave. Who knows it can use the conversation.")]
@@ -266,6 +275,11 @@ def make_app(service: Service) -> FastAPI:
             ticket = await run_in_threadpool(lambda: service.event(id, event, key=body.key))
         return await _answer(request, ticket)
 
+    @app.post("/api/sessions/{id}/compare", response_model=SessionView)
+    async def compare(request: Request, id: SessionId, body: Compare) -> Response:
+        """Draw the same conversation in single-turn mode; then its pictures are there by ``mode``."""
+        return await _answer(request, await run_in_threadpool(lambda: service.compare(id, body.mode)))
+
     @app.get("/api/sessions/{id}/picture", response_class=Response, responses={200: _PICTURE})
     def picture(
         id: SessionId,
@@ -276,10 +290,13 @@ def make_app(service: Service) -> FastAPI:
         ] = "photo",
         format: Annotated[Literal["png", "jpeg", "webp"], Query()] = "png",
         side: Annotated[int | None, Query(ge=16, le=20_000, description="Longest side in pixels at most.")] = None,
+        mode: Annotated[
+            Literal["single-turn-w", "single-turn"] | None, Query(description="As compare drew it: a JPEG of the face.")
+        ] = None,
         download: Annotated[bool, Query(description="Let a browser save it.")] = False,
     ) -> Response:  # fmt: skip
         """The picture as it is now, or after a turn. Every file says that AI edited it."""
-        content, kind = service.picture(id, turn, part=part, kind=format, side=side)
+        content, kind = service.picture(id, turn, part=part, kind=format, side=side, mode=mode)
         headers = {"cache-control": "private, no-store"}
         if download:
             headers["content-disposition"] = f'attachment; filename="i2edit-{part}.{format.replace("jpeg", "jpg")}"'

@@ -222,12 +222,18 @@ window.i2edit = (() => {
 
   // ------------------------------------------------------------------------------------------------ the picture
 
+  const MODES = {
+    "single-turn-w": "Single-turn mode: each turn edits what the turn before it left",
+    "single-turn": "Single-turn mode as in the paper: the last picture is opened anew in each turn (up to a minute and a half a turn)",
+  };
+
   function stage(element, props, trigger, watch) {
     const root = element.querySelector(".stage");
     const press = (event) => trigger("press", event);
     let view = null;
     let part = "view";
-    let compared = false;
+    let compared = null; // the mode that is shown beside ours
+    let drawn = ""; // what of it was asked for
 
     const before = h("img", { className: "before waiting", alt: "" });
     const after = h("img", { className: "after waiting", alt: "" });
@@ -236,7 +242,7 @@ window.i2edit = (() => {
     const frame = h("div", { className: "frame" }, after, before, h("div", { className: "line" }),
       h("span", { className: "tag left" }, "before"), h("span", { className: "tag right" }, "after"), slider);
     const single = h("figure", { className: "single", hidden: true }, h("img", { alt: "The same conversation, each turn understood alone" }),
-      h("figcaption", {}, "Single-turn mode: each message alone, as if nothing had been said before"));
+      h("figcaption", { role: "status" }));
     const identity = h("p", { className: "identity", role: "status" });
     const tools = h("div", { className: "tools", role: "group", "aria-label": "Undo, redo, view" });
     const chips = h("div", { className: "chips" });
@@ -257,26 +263,48 @@ window.i2edit = (() => {
         button("Start over", { type: "reset" }, { disabled: !edited, "data-key": "reset" }),
         view.generated ? null : h("button", { type: "button", "aria-pressed": String(part === "photo"), "data-key": "whole",
           onclick: () => { part = part === "photo" ? "view" : "photo"; draw(); } }, "Whole photo"),
-        view.compare ? h("button", { type: "button", "aria-pressed": String(compared), "data-key": "compare",
-          onclick: () => { compared = !compared; draw(); } }, "Compare") : null,
+        ...(view.compare ? [["single-turn-w", "Compare"], ["single-turn", "Compare as in the paper"]] : []).map(([mode, words]) =>
+          h("button", { type: "button", "aria-pressed": String(compared === mode), "data-key": mode, title: MODES[mode],
+            onclick: () => { compared = compared === mode ? null : mode; drawn = ""; draw(); } }, words)),
       ].filter(Boolean));
     }
 
     function drawPicture() {
       const edited = Object.keys(view.belief).length > 0;
-      const more = part === "photo" ? "&side=1600" : "";
+      const shown = compared ? "crop" : part;
+      const more = shown === "view" ? "" : "&side=1600";
       frame.classList.toggle("edited", edited);
       before.alt = view.generated ? "The generated face before any edit" : "The photo before any edit";
       after.alt = edited ? `The picture with ${list(Object.values(view.belief).flat())}` : before.alt;
-      show(before, address(view, 0, part, "jpeg", more));
-      show(after, address(view, view.version, part, "jpeg", more));
+      show(before, address(view, 0, shown, "jpeg", more));
+      show(after, address(view, view.version, shown, "jpeg", more));
       slider.disabled = !edited;
       identity.textContent = edited ? `It ${view.identity.words.startsWith("look") ? "" : "is "}${view.identity.words}.` : "Nothing is edited yet.";
       identity.dataset.far = String(view.identity.distance >= 0.52);
       const missing = view.not_visible;
       if (missing.length) identity.textContent += ` Hardly visible on this face: ${list(missing)}.`;
       single.hidden = !compared;
-      if (compared) show(single.querySelector("img"), address(view, view.version, "view", "jpeg", "&mode=single-turn"));
+      if (compared) drawSingle();
+    }
+
+    async function drawSingle() { // asks for what is not drawn yet, and shows it
+      const wanted = `${view.id} ${view.version} ${compared}`;
+      if (drawn === wanted) return;
+      drawn = wanted;
+      const [img, words] = [single.querySelector("img"), single.querySelector("figcaption")];
+      const mode = compared;
+      words.textContent = `${MODES[mode]}. Drawing …`;
+      try {
+        const response = await fetch(`/api/sessions/${encodeURIComponent(view.id)}/compare`, { method: "POST",
+          headers: { "Content-Type": "application/json" }, body: JSON.stringify({ mode }) });
+        if (!response.ok) throw await told(response);
+        const there = await response.json();
+        if (drawn !== wanted) return;
+        words.textContent = `${MODES[mode]}.`;
+        show(img, address(view, there.version, "crop", "jpeg", there.version ? `&mode=${mode}` : ""));
+      } catch (error) {
+        if (drawn === wanted) { words.textContent = error.message; drawn = ""; }
+      }
     }
 
     function drawChips() {
@@ -342,7 +370,7 @@ window.i2edit = (() => {
 
     function update() {
       const next = props.value ? JSON.parse(props.value) : null;
-      if (next && view && next.id !== view.id) { forget(); part = "view"; compared = false; }
+      if (next && view && next.id !== view.id) { forget(); part = "view"; compared = null; drawn = ""; }
       view = next;
       root.hidden = !view;
       if (view) draw();

@@ -40,6 +40,7 @@ from i2edit.errors import (
 from i2edit.ontology import SLOTS, EditState
 from i2edit.records import check_event
 from i2edit.store import Kept, Record, Store
+from i2edit.web import compare
 from i2edit.web.fair import FairQueue, Progress, Ticket
 
 if TYPE_CHECKING:
@@ -113,6 +114,7 @@ class Service:
         self._loading = threading.Lock()
         self._progress = (0.0, "loading the networks")
         self._resident: OrderedDict[str, Session] = OrderedDict()
+        self._single: OrderedDict[tuple[str, str], compare.SingleTurn] = OrderedDict()
         self._turns = Window(self.limits.turns_a_minute)
         self._openings = Window(self.limits.openings_a_minute)
         if begin:
@@ -370,6 +372,33 @@ class Service:
 
         return self.line.submit(id, job)
 
+    def compare(self, id: str, mode: str) -> Ticket:
+        """Draws the conversation in single-turn mode, as far as it was not drawn yet → a ticket for its view; then
+        `picture(…, mode=mode)` has it. Raises NoSuchSession, DataError for a mode that there is not, TooMany, Busy."""
+        if mode not in compare.MODES or not compare.available():
+            raise DataError(f"There is no mode {mode[:40]!r} to compare with here.")
+        self.store.version(id)
+        self._turns.enter(id, "turns")
+
+        def job(progress: Progress) -> dict[str, Any]:
+            from i2edit.images import encode_image
+
+            session = self._session(id, progress)
+            session.sync()
+            states = [session.drawn(kept.state) for kept in session.turns]
+            single = self._single.pop((id, mode), None) or compare.SingleTurn(session.chat, mode)
+            for number, image in single.follow(states):
+                progress(number / (len(states) + 1), f"single-turn mode, turn {number}")
+                name = f"{mode}-{number}"
+                content = encode_image(image, "a.jpeg", generated=session.generated, quality=92).content
+                self.store.attach(id, name, content)
+            self._single[id, mode] = single
+            while len(self._single) > WITH_PICTURES:
+                self._single.popitem(last=False)
+            return self.view(id)
+
+        return self.line.submit(id, job, long=True)
+
     def view(self, id: str) -> dict[str, Any]:
         """What there is to show of a conversation; needs no networks. Raises NoSuchSession, StoreUnavailable."""
         return describe_session(self.store.load(id))
@@ -377,18 +406,27 @@ class Service:
     def close(self, id: str) -> None:
         """Deletes a conversation and everything of it, for good. Raises NoSuchSession, StoreUnavailable."""
         self._resident.pop(id, None)
+        for mode in compare.MODES:
+            self._single.pop((id, mode), None)
         self.store.delete(id)
 
     # ---------------------------------------------------------------------------------------- pictures
 
     def picture(
-        self, id: str, number: int | None = None, *, part: str = "view", kind: str = "jpeg", side: int | None = None
+        self,
+        id: str,
+        number: int | None = None,
+        *,
+        part: str = "view",
+        kind: str = "jpeg",
+        side: int | None = None,
+        mode: str | None = None,
     ) -> tuple[bytes, str]:
         """A picture of a conversation as a file → its bytes and their media type.
 
         ``number``: after which turn (0: the photo; None: now). ``part``: "view" (the surroundings of the face, as shown),
         "photo" (all of it, at full size) or "crop" (the aligned face, 1024²). ``side``: make it smaller.
-        Every file says that it was edited by AI (`images.save_image`). Raises NoSuchSession, PhotoError, Busy.
+        ``mode``: as `compare` drew it (a JPEG of the aligned face). Every file says that AI edited it (`images.encode_image`). Raises NoSuchSession, PhotoError, Busy.
         """
         if part not in PARTS:
             raise PhotoError(f"There is no part called {part[:40]!r}. The parts are: {', '.join(PARTS)}.")
@@ -398,6 +436,11 @@ class Service:
         number = version if number is None else number
         if not 0 <= number <= version:
             raise NoSuchSession(f"There is no turn number {number} in this conversation.")
+        if mode is not None and number:
+            try:
+                return self.store.read(id, f"{mode if mode in compare.MODES else 'none'}-{number}"), "image/jpeg"
+            except NoSuchSession:
+                raise NoSuchSession("This comparison was not drawn yet.") from None
         if part == "view" and kind == "jpeg" and side in (None, VIEW_SIDE, THUMB_SIDE):
             with suppress(StoreError):
                 return self.store.read(id, f"{'thumb' if side == THUMB_SIDE else 'view'}-{number}"), "image/jpeg"
@@ -558,6 +601,7 @@ def describe_session(record: Record) -> dict[str, Any]:
         "can_redo": bool(conversation.redo_stack),
         "suggestions": _suggestions(last, state),
         "identity": {"distance": distance, "words": identity_words(distance)},
+        "compare": compare.available(),
         "turns": turns,
     }
 
