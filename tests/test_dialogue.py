@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from i2edit.data import phrases
 from i2edit.data.simulate import simulate
@@ -473,3 +474,23 @@ def test_a_reply_that_stammers_is_not_said() -> None:
     assert is_true(fine, Act("next"), outcome, Belief.of("smiling", "bangs"))
     again = "The smile worked, sorry, not the bangs with the smile and the smile. What else?"
     assert not is_true(again, Act("next"), outcome, Belief.of("smiling", "bangs"))
+
+
+def test_a_step_of_the_decoder_is_that_of_transformers() -> None:
+    from i2edit.dialogue.prompts import PAD
+    from i2edit.dialogue.seq2seq import Size, _Steps, new_network
+
+    torch.manual_seed(5)
+    network = new_network(300, Size(24, 48, 4, 2, 2, positions=64)).eval()
+    inputs = torch.randint(PAD + 1, 300, (2, 9))
+    inputs[1, 6:] = PAD
+    ids = torch.randint(PAD + 1, 300, (2, 5))
+    ids[:, 0] = PAD
+    with torch.no_grad():
+        mask = (inputs != PAD).long()
+        whole = network(input_ids=inputs, attention_mask=mask, decoder_input_ids=ids, use_cache=False).logits
+        step = _Steps(network, inputs, copies=3)
+        for position in range(ids.shape[1]):
+            scores = step(ids[:, position].repeat_interleave(3))
+            assert torch.allclose(scores[::3], whole[:, position], atol=1e-5) and torch.equal(scores[0], scores[2])
+        assert torch.allclose(_Steps(network, inputs, size=40)(ids[:, 0]), whole[:, 0, :40], atol=1e-5)

@@ -30,6 +30,7 @@ CHROMIUM = os.environ.get("I2EDIT_CHROMIUM", "/usr/bin/chromium")
 PATIENCE = 240_000  # ms, for busy machines
 pytestmark = [
     pytest.mark.weights,
+    pytest.mark.slow,
     pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="there is no Chromium"),
 ]
 

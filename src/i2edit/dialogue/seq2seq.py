@@ -6,7 +6,6 @@ In: a folder with config.json, model.safetensors (8-bit rows and their scales) a
 
 from __future__ import annotations
 
-import inspect
 import json
 import random
 from collections.abc import Iterable, Sequence
@@ -384,32 +383,53 @@ class _Asked:
 
 
 class _Steps:
-    """One decoder step at a time with cached keys and values; the encoder runs once. Only the first ``size`` ids are scored."""
+    """One decoder step at a time with kept keys and values; the encoder runs once. Only the first ``size`` ids are scored.
+
+    The arithmetic of transformers' BertLMHeadModel for one new id, without its bookkeeping, which takes longer than the
+    arithmetic itself on a network as small as ours.
+    """
 
     def __init__(self, network: Any, inputs: torch.Tensor, copies: int = 1, size: int | None = None) -> None:
-        mask = (inputs != PAD).long()
-        hidden = network.encoder(input_ids=inputs, attention_mask=mask).last_hidden_state
-        self.decoder = network.decoder
-        head = self.decoder.cls.predictions
+        mask = inputs != PAD
+        hidden = network.encoder(input_ids=inputs, attention_mask=mask.long()).last_hidden_state
+        bert, head = network.decoder.bert, network.decoder.cls.predictions
+        self.embeddings, self.layers, self.transform = bert.embeddings, bert.encoder.layer, head.transform
         self.table, self.bias = head.decoder.weight[:size], head.decoder.bias[:size]
-        self.hidden = hidden.repeat_interleave(copies, 0)
-        self.mask = mask.repeat_interleave(copies, 0)
-        self.cache: Any = None
-        # The argument and the result are called "cache" from transformers 5.20 on, "past_key_values" before.
-        self.name = (
-            "cache" if "cache" in inspect.signature(network.decoder.bert.forward).parameters else "past_key_values"
-        )
+        self.heads = network.decoder.config.num_attention_heads
+        self.mask = mask.repeat_interleave(copies, 0)[:, None, None]
+        self.source = [
+            [self._split(part(hidden)).repeat_interleave(copies, 0) for part in (own.key, own.value)]
+            for own in (layer.crossattention.self for layer in self.layers)
+        ]
+        self.past: list[list[torch.Tensor]] = [[] for _ in self.layers]  # keys and values so far, of each layer
+        self.position = 0
 
     def __call__(self, last: torch.Tensor) -> torch.Tensor:
         """Latest ids [B] → scores of the next ids [B, size]."""
-        out = self.decoder.bert(
-            input_ids=last[:, None], encoder_hidden_states=self.hidden, encoder_attention_mask=self.mask,
-            use_cache=True, **{self.name: self.cache},
-        )  # fmt: skip
-        self.cache = getattr(out, self.name)
-        head = self.decoder.cls.predictions
-        hidden = head.transform(out.last_hidden_state[:, -1])
-        return torch.nn.functional.linear(hidden, self.table, self.bias).float()
+        known = self.embeddings
+        x = known.word_embeddings(last[:, None]) + known.position_embeddings.weight[self.position]
+        x = known.LayerNorm(x + known.token_type_embeddings.weight[0])
+        for layer, source, past in zip(self.layers, self.source, self.past, strict=True):
+            own = layer.attention.self
+            new = [self._split(part(x)) for part in (own.key, own.value)]
+            past[:] = [torch.cat(pair, 2) for pair in zip(past, new, strict=True)] if past else new
+            x = self._attend(layer.attention, x, past)
+            x = self._attend(layer.crossattention, x, source, self.mask)
+            inner = layer.intermediate(x)
+            x = layer.output.LayerNorm(layer.output.dense(inner) + x)
+        self.position += 1
+        return torch.nn.functional.linear(self.transform(x[:, -1]), self.table, self.bias).float()
+
+    def _split(self, x: torch.Tensor) -> torch.Tensor:
+        """[B, L, width] → [B, heads, L, width / heads]."""
+        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+    def _attend(
+        self, block: Any, x: torch.Tensor, pair: list[torch.Tensor], mask: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        query = self._split(block.self.query(x))
+        seen = torch.nn.functional.scaled_dot_product_attention(query, *pair, attn_mask=mask)
+        return block.output.LayerNorm(block.output.dense(seen.transpose(1, 2).flatten(2)) + x)
 
 
 def _nucleus(log: torch.Tensor, chance: torch.Tensor) -> torch.Tensor:

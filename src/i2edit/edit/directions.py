@@ -11,9 +11,9 @@ requested logit to its target at the least cost
 descriptor (stay the same person), aₖ the attributes that nobody asked for and the confounders (male, child, old, glasses,
 hat, a hand). The order of the requests does not matter. Each value's share of δ goes to its own slots only.
 
-A belief is solved in up to three layers, because each is seen in its own part of the picture only: the face (expression,
-make-up), the beard on top of that face, and the hair of the raw face. So a beard that comes with closed lips does not take
-the smile away, and a fringe does not darken the skin.
+A belief is solved in up to four layers, because each is seen in its own part of the picture only: the face (what moves),
+its skin (what only changes colour) and its beard on top of that, and the hair of the raw face. So a beard that comes with
+closed lips does not take the smile away, a frown does not tint the cheeks, and a fringe does not darken the skin.
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ class Kind:
     releases: tuple[str, ...] = ()  # confounders that this value cannot do without, held less
 
 
-SHAPE, ALL, COLOUR = (0, 14), (0, NUM_SLOTS), (7, NUM_SLOTS)
+# The first two slots turn the head and give it hats: an edit leaves them alone.
+SHAPE, BEARDS, COLOUR = (2, 14), (2, 18), (7, NUM_SLOTS)
 KINDS: dict[str, Kind] = {
     "smiling": Kind(SHAPE, (MOUTH,), 1.0, 2.6),
     "angry": Kind(SHAPE, (MOUTH, BROWS, EYES), 0.9),
@@ -63,16 +64,16 @@ KINDS: dict[str, Kind] = {
     "black hair": Kind(COLOUR),
     "gray hair": Kind(COLOUR, releases=("old",)),
     "straight hair": Kind(SHAPE, quantile=1.2, least=2.5),
-    "wavy hair": Kind(SHAPE, quantile=0.8, least=1.8),
+    "wavy hair": Kind(SHAPE, quantile=1.0, least=2.2),
     "receding hairline": Kind(SHAPE, quantile=1.2, least=3.0),
-    "sideburns": Kind((0, 18), quantile=1.5, least=4.0, releases=("male",)),
-    "bangs": Kind(SHAPE, quantile=1.0, least=2.7),
-    "mustache": Kind((0, 18), quantile=1.5, least=4.0, releases=("male",)),
-    "goatee": Kind((0, 18), quantile=1.5, least=4.0, releases=("male",)),
+    "sideburns": Kind(BEARDS, quantile=1.5, least=4.0, releases=("male",)),
+    "bangs": Kind(SHAPE, quantile=1.2, least=3.3),
+    "mustache": Kind(BEARDS, quantile=1.5, least=4.0, releases=("male",)),
+    "goatee": Kind(BEARDS, quantile=1.5, least=4.0, releases=("male",)),
     "no makeup": Kind((4, NUM_SLOTS), quantile=0.5),
     "heavy makeup": Kind((4, NUM_SLOTS), releases=("male",)),
     "lipstick": Kind((6, NUM_SLOTS), releases=("male",)),
-    "earrings": Kind(ALL),
+    "earrings": Kind((2, NUM_SLOTS)),
     "bushy eyebrows": Kind(SHAPE, (BROWS,), 1.5, 3.0),
     "big lips": Kind(SHAPE, (MOUTH,), 1.2),
     "rosy cheeks": Kind(COLOUR, quantile=1.3, least=2.5),
@@ -89,8 +90,9 @@ def label_of(value: str) -> str:
 HAIR_COLOURS = SLOTS["hair color"]
 BEARD = ("sideburns", "mustache", "goatee")
 HAIR = (*HAIR_COLOURS, *(v for v in SLOTS["hairstyle"] if v != "sideburns"))
-FACE = tuple(v for v in VALUES if v not in BEARD and v not in HAIR)
-LAYERS: dict[str, tuple[str, ...]] = {"face": FACE, "beard": BEARD, "hair": HAIR}
+SKIN = ("no makeup", "heavy makeup", "lipstick", "rosy cheeks", "pale skin")
+FACE = tuple(v for v in VALUES if v not in BEARD and v not in HAIR and v not in SKIN)
+LAYERS: dict[str, tuple[str, ...]] = {"face": FACE, "skin": SKIN, "beard": BEARD, "hair": HAIR}
 
 
 @dataclass(frozen=True)
@@ -237,21 +239,21 @@ class Directions:
         return carried(delta, len(w)).to(w.dtype)
 
     def layers(self, w_raw: Tensor, state: EditState) -> list[Layer]:
-        """What there is to draw, in order; none for the empty state. At most three."""
+        """What there is to draw, in order; none for the empty state. At most four."""
         found: list[Layer] = []
         face = w_raw
         for name, members in LAYERS.items():
             part = state.with_belief(Belief(tuple(v for v in state.belief.values if v in members)))
             if part.belief:
-                base = face if name == "beard" else w_raw
-                kept = tuple(v for v in state.belief.values if v in FACE) if name == "beard" else ()
+                base = w_raw if name == "hair" else face
+                kept = tuple(v for v in state.belief.values if v in (*FACE, *SKIN)) if name == "beard" else ()
                 w = base
                 for colour in (False, True):  # the colour on top of the cut, so that neither shortens the other's step
                     values = tuple(v for v in part.belief.values if (v in HAIR_COLOURS) == colour)
                     w = w + self.step(w, part.with_belief(Belief(values)), kept)
                     kept = (*kept, *values)
                 found.append(Layer(name, part, w, base))
-                face = w if name == "face" else face
+                face = w if name in ("face", "skin") else face
         return found
 
     def edit(self, w_raw: Tensor, state: EditState) -> Tensor:
