@@ -1,4 +1,4 @@
-"""The command line: `i2edit chat | edit | web | demo | inspect | sessions | data | track | evaluate | weights | train | bench`. A thin skin over `Chat`: no model code here.
+"""The command line: `i2edit chat | edit | web | demo | attributes | inspect | sessions | data | track | evaluate | weights | train | bench`. A thin skin over `Chat`: no model code here.
 
 Errors that a person can cause are one sentence on stderr and exit code 2.
 """
@@ -23,7 +23,7 @@ import typer
 
 from i2edit import __version__
 from i2edit.data.commands import app as data_app
-from i2edit.errors import I2EditError, MessageError, OutputError
+from i2edit.errors import I2EditError, MessageError, OutputError, PhotoError
 from i2edit.session_commands import DataOption, cache_app, sessions_app
 from i2edit.stacks import Choice
 
@@ -504,6 +504,33 @@ def demo(out: Annotated[Path, typer.Option(help="Folder for the results.")] = Pa
     say(f"Picture strips: {out / 'portrait' / 'sheet.png'} and {out / 'generated' / 'sheet.png'}")
 
 
+@app.command()
+def attributes(
+    photos: Annotated[list[Path], typer.Argument(help="Photos with a face.")],
+    face: FaceOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON only: path → value → probability.")] = False,
+) -> None:
+    """How likely each of the 23 attributes is in the face of a photo, as the face–text encoder sees it."""
+    from i2edit.facetext import FaceText, read_photo
+
+    model = FaceText.from_assets()
+    found: dict[str, dict[str, float]] = {}
+    wrong: list[str] = []
+    for path in photos:
+        try:
+            found[str(path)] = read_photo(model, path, face)
+        except PhotoError as error:
+            wrong.append(f"{path}: {error}")
+    if as_json:
+        say(json.dumps(found, ensure_ascii=False))
+    else:
+        for name, values in found.items():
+            ranked = sorted(values.items(), key=lambda item: -item[1])
+            say(f"{name}: {', '.join(f'{value} {p:.2f}' for value, p in ranked)}")
+    if wrong:
+        raise PhotoError("\n".join(wrong))
+
+
 @weights_app.command("list")
 def weights_list() -> None:
     """Every file: size, licence, purpose, present or not."""
@@ -545,6 +572,7 @@ def _trainer(name: str) -> None:
     command.__doc__ = {
         "directions": "The edit directions, from the labelled faces.",
         "dialogue": "The dialogue model: the shipped kind, or with --model T5 or PPTOD.",
+        "facetext": "The face–text encoder, from generated faces and the phrase bank.",
         "readout": "The generator's 256² preview.",
         "regions": "The clusters that tell hair from skin.",
         "regressor": "The first guess of an inversion.",
@@ -552,7 +580,7 @@ def _trainer(name: str) -> None:
     train_app.command(name, context_settings=context)(command)
 
 
-for _name in ("directions", "dialogue", "readout", "regions", "regressor"):
+for _name in ("directions", "dialogue", "facetext", "readout", "regions", "regressor"):
     _trainer(_name)
 
 

@@ -428,7 +428,7 @@ class _Steps:
         self, block: Any, x: torch.Tensor, pair: list[torch.Tensor], mask: torch.Tensor | None = None
     ) -> torch.Tensor:
         query = self._split(block.self.query(x))
-        seen = torch.nn.functional.scaled_dot_product_attention(query, *pair, attn_mask=mask)
+        seen = torch.nn.functional.scaled_dot_product_attention(query, pair[0], pair[1], attn_mask=mask)
         return block.output.LayerNorm(block.output.dense(seen.transpose(1, 2).flatten(2)) + x)
 
 

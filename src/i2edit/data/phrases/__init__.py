@@ -6,6 +6,7 @@ replies.py (what the system says).
     bank/say/VALUE.txt         whole sentences that ask for one value
     more/                      as many again in the same layout, for training alone: the benchmark is not made of them
     splits.json                the families of validation and test; all others are training
+    looks.txt, unseen.txt      for the face–text encoder (data/descriptions.py): more names of the values, and names held out from it
 
 A family is one frame or one whole sentence. Its content words are those that carry meaning: neither function words nor the
 words by which an attribute is called. Families whose content words overlap by more than 0.6 (shared words over all words of
