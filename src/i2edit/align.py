@@ -398,19 +398,16 @@ def warp(values: NDArray[np.float32], quad: Points, band: Band, smooth: bool = T
     maps = torch.from_numpy(values).permute(2, 0, 1)[None]
     side = float(np.linalg.norm(quad[3] - quad[0]))
     n = values.shape[0]
-    finer = 2 if n > 1.3 * side else 1  # small faces: warped at twice their size, then halved
-    if n > 2 * finer * side:
-        maps = _shrunk(maps, (math.ceil(finer * side),) * 2, smooth)
+    if n > 1.3 * side:  # small faces: the map is made about as small first
+        maps = _shrunk(maps, (math.ceil(1.25 * side),) * 2, smooth)
     # Where the photo's pixels lie on the map, as torch counts: from -1 at one edge to 1 at the other.
     back = 2 * np.linalg.inv(np.stack([quad[3] - quad[0], quad[1] - quad[0]], axis=1))
-    x, y = (np.arange(finer * band[k], finer * band[k + 2]) + 0.5 for k in (0, 1))
-    along, down = np.outer(x / finer, back[:, 0]) - back @ quad[0] - 1, np.outer(y / finer, back[:, 1])
+    x, y = (np.arange(band[k], band[k + 2]) + 0.5 for k in (0, 1))
+    along, down = np.outer(x, back[:, 0]) - back @ quad[0] - 1, np.outer(y, back[:, 1])
     grid = torch.empty(1, len(y), len(x), 2)
     torch.add(torch.from_numpy(along)[None], torch.from_numpy(down)[:, None], out=grid[0])
     kernel, beyond = ("bicubic", "border") if smooth else ("bilinear", "zeros")
     laid = F.grid_sample(maps, grid, kernel, beyond, align_corners=False)
-    if finer > 1:
-        laid = _shrunk(laid, (band[3] - band[1], band[2] - band[0]), smooth)
     return laid[0].permute(1, 2, 0)
 
 
