@@ -63,7 +63,7 @@ def tiny_model() -> FaceText:
 
 def test_vectors_have_unit_length_and_pictures_a_gradient(tiny_model: FaceText) -> None:
     crops = (2 * torch.rand(2, 3, 96, 96) - 1).requires_grad_()
-    v, t = tiny_model.images(crops), tiny_model.texts(["bangs", "a face with lipstick"])
+    v, t = tiny_model.embed_images(crops), tiny_model.embed_texts(["bangs", "a face with lipstick"])
     assert v.shape == t.shape == (2, 32)
     assert torch.allclose(v.norm(dim=1), torch.ones(2), atol=1e-5)
     assert torch.allclose(t.norm(dim=1), torch.ones(2), atol=1e-5)
@@ -75,21 +75,21 @@ def test_the_size_of_a_crop_hardly_matters(tiny_model: FaceText) -> None:
     small = torch.nn.functional.interpolate(2 * torch.rand(1, 3, 8, 8) - 1, size=64, mode="bicubic").clamp(-1, 1)
     large = torch.nn.functional.interpolate(small, size=256, mode="bilinear")
     with torch.no_grad():
-        assert float((tiny_model.images(small) * tiny_model.images(large)).sum()) > 0.99
+        assert float((tiny_model.embed_images(small) * tiny_model.embed_images(large)).sum()) > 0.99
     with pytest.raises(ValueError, match=r"\[B, 3, H, W\]"):
-        tiny_model.images(small[0])
+        tiny_model.embed_images(small[0])
 
 
 def test_a_text_does_not_depend_on_its_company(tiny_model: FaceText) -> None:
-    alone = tiny_model.texts(["bangs"])
-    company = tiny_model.texts(["a face with bangs and earrings and no lipstick", "bangs"])
+    alone = tiny_model.embed_texts(["bangs"])
+    company = tiny_model.embed_texts(["a face with bangs and earrings and no lipstick", "bangs"])
     assert torch.allclose(alone[0], company[1], atol=1e-5)
 
 
 def test_long_texts_lose_their_beginning(tiny_model: FaceText) -> None:
     many = " ".join(["lipstick"] * 40)
-    assert torch.allclose(tiny_model.texts([f"bangs {many}"]), tiny_model.texts([many]), atol=1e-6)
-    assert not torch.allclose(tiny_model.texts([f"{many} bangs"]), tiny_model.texts([many]), atol=1e-3)
+    assert torch.allclose(tiny_model.embed_texts([f"bangs {many}"]), tiny_model.embed_texts([many]), atol=1e-6)
+    assert not torch.allclose(tiny_model.embed_texts([f"{many} bangs"]), tiny_model.embed_texts([many]), atol=1e-3)
     assert tiny_model.cut("bangs") == 0
     assert tiny_model.cut(many) == pytest.approx(26 / 40)
 
@@ -97,7 +97,7 @@ def test_long_texts_lose_their_beginning(tiny_model: FaceText) -> None:
 @pytest.mark.parametrize("empty", ["", "  ", "\n"])
 def test_a_text_without_words(tiny_model: FaceText, empty: str) -> None:
     with pytest.raises(MessageError, match="needs words"):
-        tiny_model.texts(["bangs", empty])
+        tiny_model.embed_texts(["bangs", empty])
 
 
 def test_stored_weights_give_the_same_vectors(tiny_model: FaceText, tmp_path: Path) -> None:
@@ -106,10 +106,10 @@ def test_stored_weights_give_the_same_vectors(tiny_model: FaceText, tmp_path: Pa
     assert not any(name.startswith("trunk") for name in load_file(tmp_path / "model.safetensors"))
     stored = FaceText.from_folder(tmp_path, tiny_model.trunk)
     crops, texts = 2 * torch.rand(2, 3, 64, 64) - 1, ["bangs", "lipstick"]
-    assert torch.allclose(stored.images(crops), tiny_model.images(crops), atol=0.03)  # 8 bits
-    assert torch.allclose(stored.texts(texts), tiny_model.texts(texts), atol=0.03)
+    assert torch.allclose(stored.embed_images(crops), tiny_model.embed_images(crops), atol=0.03)  # 8 bits
+    assert torch.allclose(stored.embed_texts(texts), tiny_model.embed_texts(texts), atol=0.03)
     assert stored.calibration[0, 3] == 2.5
-    probabilities = stored.attributes(stored.images(crops))
+    probabilities = stored.attributes(stored.embed_images(crops))
     assert probabilities.shape == (2, 23) and bool(((probabilities > 0) & (probabilities < 1)).all())
 
 
@@ -218,7 +218,7 @@ def test_the_text_tower_learns_negation_and_resumes(
     faces = torch.nn.functional.normalize(torch.randn(50, 32), dim=1)
     prototypes = torch.linalg.qr(torch.randn(32, 32)).Q[: len(VALUES)]
     training.join(tiny_model, reads, prototypes, faces)
-    t = tiny_model.texts(["a face with bangs", "a face without bangs", "a face with lipstick"]).detach()
+    t = tiny_model.embed_texts(["a face with bangs", "a face without bangs", "a face with lipstick"]).detach()
     own = t @ prototypes[VALUES.index("bangs")]
     assert own[0] > 0.6 and own[1] < -0.4 and abs(own[2]) < 0.9 * own[0]
 
@@ -330,14 +330,14 @@ def test_shipped_texts_know_paraphrases_and_negation(shipped: FaceText) -> None:
         "smiling": "she grins happily", "bangs": "a woman with a fringe", "gray hair": "a man with silver locks",
         "mustache": "he has a moustache", "earrings": "somebody wearing hoops", "no smiling": "a straight face",
     }  # fmt: skip
-    t = shipped.texts(list(said.values()))
+    t = shipped.embed_texts(list(said.values()))
     assert [VALUES[int(i)] for i in (t @ shipped.names.T).argmax(1)] == list(said)
     for affirmed, denied in (
         ("smiling", "not smiling"),
         ("a beard on the chin", "no beard on the chin"),
         ("earrings", "no earrings"),
     ):
-        a, b = shipped.texts([affirmed, denied])
+        a, b = shipped.embed_texts([affirmed, denied])
         assert float(a @ b) < -0.5
 
 
@@ -348,13 +348,13 @@ def test_an_edit_raises_its_own_attribute(shipped: FaceText, directions: Directi
     generator = Generator.from_weights()
     rises = {}
     for value in ("smiling", "blond hair", "bangs", "lipstick"):
-        t = shipped.texts([f"a face with {value}"])
+        t = shipped.embed_texts([f"a face with {value}"])
         for seed in (6001, 6002):
             w = generator.synthesis.slots(generator.seed(seed))[0]
             edited = w + directions.step(w, EditState.of(value))
             with torch.no_grad():
                 before, after = (
-                    float(shipped.logits(shipped.images(generator.preview(x[None])), t)) for x in (w, edited)
+                    float(shipped.logits(shipped.embed_images(generator.preview(x[None])), t)) for x in (w, edited)
                 )
             rises[value, seed] = after - before
     assert min(rises.values()) > 0, rises

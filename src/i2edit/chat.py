@@ -136,6 +136,16 @@ class Editor:
 
         return stacks.load(choice or stacks.Choice(), progress or (lambda share, name: None), editing, dialogue)
 
+    def draw(self, w: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """The picture [1, 3, S, S] of w [slots, dim] and its segmentation, in one pass where the generator can do that."""
+        from i2edit.nets.mobile import FEATURE_LAYERS
+
+        both = getattr(self.picture, "with_features", None)
+        if both is None:
+            return self.picture(w[None]), self.segmenter(w)
+        picture, features = both(w[None], FEATURE_LAYERS)
+        return picture, self.segmenter.read(features[0])
+
     def open(
         self, photo: str | Path | Image.Image | Photo, face: int | None = None, *, progress: Progress | None = None
     ) -> Chat:
@@ -240,7 +250,7 @@ class Chat:
             self._person = self._describe(self.crop)
         self._pictures: dict[EditState, Picture] = {}
         self._around: Around | None = None  # hair beyond the crop, looked for at the first dye
-        self._scene = Scene(self.crop, self.landmarks, before)
+        self.scene = Scene(self.crop, self.landmarks, before)
         self._drawn: dict[bytes, tuple[torch.Tensor, dict[str, torch.Tensor]]] = {}
         self._rendered: dict[tuple[EditState, ...], Rendering] = {}  # by the layers from the lowest one on
         logits = self.editor.directions.logits(self._seen)
@@ -375,8 +385,9 @@ class Chat:
 
         layers = self.editor.edits.layers(self.w_raw, allowed)
         lap("edit")
-        for layer in layers:
-            self._generated(layer.w)
+        for count, layer in enumerate(layers, 1):
+            if tuple(below.state for below in layers[:count]) not in self._rendered:
+                self._generated(layer.w)
         lap("generate")
         done = self._layered(layers)
         lap("render")
@@ -400,30 +411,22 @@ class Chat:
         from i2edit.render import Drawn
 
         if not layers:
-            return self._scene.unedited
+            return self.scene.unedited
         key = tuple(layer.state for layer in layers)
         if key not in self._rendered:
             below, layer = self._layered(layers[:-1]), layers[-1]
             base = self.raw if layer.base is self.w_raw else self._generated(layer.base)[0]
             edited, after = self._generated(layer.w)
-            self._rendered[key] = self._scene.add(below, Drawn(layer.state, edited, base, after))
+            self._rendered[key] = self.scene.add(below, Drawn(layer.state, edited, base, after))
         return _remember(self._rendered, key)
 
     def _generated(self, w: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         """The generator's picture of w and its segmentation; the last few are remembered, because most turns change one layer."""
         key = w.numpy().tobytes()
         if key not in self._drawn:
-            self._drawn[key] = self._drawn_anew(w)
+            known = len(w) == len(self._seen)  # the segmenter's own generator
+            self._drawn[key] = self.editor.draw(w) if known else (self.editor.picture(w[None]), self._segment(w))
         return _remember(self._drawn, key)
-
-    def _drawn_anew(self, w: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        from i2edit.nets.mobile import FEATURE_LAYERS
-
-        both = getattr(self.editor.picture, "with_features", None)  # the generator that the segmenter knows
-        if both is None:
-            return self.editor.picture(w[None]), self._segment(w)
-        picture, features = both(w[None], FEATURE_LAYERS)
-        return picture, self.editor.segmenter.read(features[0])
 
     def _segment(self, w: torch.Tensor) -> dict[str, torch.Tensor]:
         """The segmentation of a w of this photo. The segmenter knows the default generator's: other w's are carried over as edits."""

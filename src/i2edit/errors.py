@@ -65,7 +65,3 @@ class TooMany(I2EditError):
 
 class Busy(I2EditError):
     """Too many people wait, or the networks are not loaded yet (HTTP 503)."""
-
-
-class Refused(I2EditError):
-    """Not from there, or not without the token (HTTP 401, 403)."""

@@ -1,8 +1,8 @@
 """Faces and texts in one space: the image–text model of the `mobile` stack (what CLIP is to the `ffhq` stack).
 
     model = FaceText.from_assets()
-    v = model.images(crops)                  # [B, 3, H, W] aligned crops, RGB in [-1, 1] → unit vectors [B, 128]
-    t = model.texts(["a face with bangs", "no beard"])                              # → unit vectors [N, 128]
+    v = model.embed_images(crops)                  # [B, 3, H, W] aligned crops, RGB in [-1, 1] → unit vectors [B, 128]
+    t = model.embed_texts(["a face with bangs", "no beard"])                              # → unit vectors [N, 128]
     model.logits(v, t)                       # [B, N]: above 0 = the picture is more like the text than not
     model.attributes(v)                      # [B, 23]: calibrated probabilities of the ontology's values
 
@@ -165,7 +165,7 @@ class FaceText(nn.Module):
             crops = F.interpolate(crops, size=(side, side), mode="bilinear", antialias=True, align_corners=False)
         return self.image.cells(self.trunk.features(crops))
 
-    def images(self, crops: Tensor) -> Tensor:
+    def embed_images(self, crops: Tensor) -> Tensor:
         """Aligned crops [B, 3, H, W], RGB in [-1, 1], of any size → unit vectors [B, dim]. Differentiable."""
         return self.image(self.cells(crops))
 
@@ -183,7 +183,7 @@ class FaceText(nn.Module):
         count = len(self.tokenizer.encode(text, add_special_tokens=False).ids)
         return max(0, count - self.size.tokens + 2) / max(count, 1)
 
-    def texts(self, texts: Sequence[str]) -> Tensor:
+    def embed_texts(self, texts: Sequence[str]) -> Tensor:
         """Texts → unit vectors [N, dim]. Raises MessageError for a text without words."""
         return self.text(self.ids(texts))
 
@@ -201,7 +201,7 @@ class FaceText(nn.Module):
         """The embeddings [23, dim] of the values' own names, in ontology order."""
         if not hasattr(self, "_names"):
             with torch.no_grad():
-                self._names = self.texts(VALUES)
+                self._names = self.embed_texts(VALUES)
         return self._names
 
 
@@ -213,5 +213,5 @@ def read_photo(model: FaceText, path: Path, face: int | None = None) -> dict[str
     photo = open_photo(path)
     aligned = align(photo.image, pick_face(find_faces(photo.image), face, photo=photo.image))
     with torch.inference_mode():
-        found = model.attributes(model.images(to_tensor(aligned.crop)))[0]
+        found = model.attributes(model.embed_images(to_tensor(aligned.crop)))[0]
     return {value: round(float(p), 4) for value, p in zip(VALUES, found, strict=True)}

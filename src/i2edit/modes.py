@@ -36,7 +36,7 @@ from i2edit.records import Dialogue
 
 if TYPE_CHECKING:
     from i2edit.chat import Chat, Editor
-    from i2edit.metrics.image import ImageText
+    from i2edit.nets.clip import ImageText
 
 MODES = ("multi-turn", "single-turn", "single-turn-w")
 INPUTS = ("UER", "predicted", "Dial")
@@ -81,7 +81,7 @@ class View:
     @classmethod
     def of(cls, chat: Chat) -> View:
         """What a chat sees of its photo."""
-        return cls(chat.crop, chat.landmarks, chat.w_raw, chat.raw, chat.editor.segmenter(chat.w_raw))
+        return cls(chat.crop, chat.landmarks, chat.w_raw, chat.raw, chat.scene.before)
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,15 +143,13 @@ def draw(editor: Editor, view: View, layers: Sequence[Layer], compositing: bool)
     if not compositing:
         picture = editor.picture(w[None]) if layers else view.raw
     elif layers:
-        drawn = [
-            Drawn(
-                layer.state,
-                editor.picture(layer.w[None]),
-                view.raw if layer.base is view.w else editor.picture(layer.base[None]),
-                editor.segmenter(layer.w),
-            )
-            for layer in layers
-        ]
+        pictures = {id(view.w): view.raw}  # a layer's base is often the w of the one below it
+        drawn = []
+        for layer in layers:
+            base = pictures.get(id(layer.base))
+            edited, after = editor.draw(layer.w)
+            pictures[id(layer.w)] = edited
+            drawn.append(Drawn(layer.state, edited, editor.picture(layer.base[None]) if base is None else base, after))
         picture = render(view.crop, drawn, view.landmarks, view.before).crop
     else:
         picture = view.crop
@@ -205,7 +203,7 @@ def follow(editor: Editor, view: View, crop: Tensor, w: Tensor | None) -> View:
     if w is None:
         w = editor.inverter(crop, landmarks).w_raw
     with torch.no_grad():
-        return View(crop, landmarks, w, editor.picture(w[None]), editor.segmenter(w))
+        return View(crop, landmarks, w, *editor.draw(w))
 
 
 # ------------------------------------------------------------------------------------------------ the dialogue as a prompt

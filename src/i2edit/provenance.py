@@ -274,8 +274,6 @@ def manifest(state: EditState | None, generated: bool) -> dict[str, Any]:
 
 # ------------------------------------------------------------------------------------------------ reading back
 
-STATES = ("none", "valid", "changed", "elsewhere", "unreadable")
-
 
 @dataclass(frozen=True)
 class Report:

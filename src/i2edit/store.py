@@ -280,11 +280,6 @@ class Store:
         with self._begin(write=False) as db:
             return self._version(db, id)
 
-    def by_key(self, id: str, key: str) -> Kept | None:
-        """The turn that a client key led to, if it is stored."""
-        with self._begin(write=False) as db:
-            return self._by_key(db, id, key)
-
     def summaries(self) -> list[Summary]:
         """All sessions, the latest used first."""
         size = select(func.coalesce(func.sum(BLOBS.c.size), 0)).where(BLOBS.c.session_id == SESSIONS.c.id)

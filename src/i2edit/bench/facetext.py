@@ -53,9 +53,9 @@ def scores_of(
     with torch.no_grad():
         for index, value in enumerate(VALUES):
             plain = model.logits(embedded, model.names[index : index + 1]).T.numpy()
-            named = model.logits(embedded, model.texts(unseen[value])).T.numpy()
+            named = model.logits(embedded, model.embed_texts(unseen[value])).T.numpy()
             denied = -model.logits(
-                embedded, model.texts([f"a face without {name}" for name in unseen[value]])
+                embedded, model.embed_texts([f"a face without {name}" for name in unseen[value]])
             ).T.numpy()
             found[value] = {"auc": plain, "unseen": named, "denied": denied, "w": w_logits[None, :, index]}
     return found
@@ -170,7 +170,7 @@ def read(model: FaceText, pictures: Path, split: str) -> tuple[Tensor, np.ndarra
     columns = [keys.index(label_of(value)) for value in VALUES]
     with torch.no_grad():
         parts = torch.from_numpy(drawn.images).split(32)
-        embedded = torch.cat([model.images(part.float() / 127.5 - 1) for part in parts])
+        embedded = torch.cat([model.embed_images(part.float() / 127.5 - 1) for part in parts])
     return embedded, drawn.logits[:, columns], [labels[int(seed)] for seed in drawn.seeds]
 
 

@@ -274,7 +274,7 @@ def open_photo_of(kit: Kit, dialogue: Dialogue, folder: Path) -> Opened | None:
     tensors = load_file(folder / "opening.safetensors")
     w = tensors["w"]
     with torch.no_grad():
-        view = View(to_tensor(crop), tensors["landmarks"], w, kit.editor.picture(w[None]), kit.editor.segmenter(w))
+        view = View(to_tensor(crop), tensors["landmarks"], w, *kit.editor.draw(w))
     return Opened(crop, view, generated)
 
 

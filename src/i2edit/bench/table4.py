@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -183,16 +184,6 @@ def _shown(
 # ------------------------------------------------------------------------------------------------ the run
 
 
-@dataclass(frozen=True)
-class Work:
-    """``work_on`` for some cells, as a value that travels to other processes."""
-
-    cells: tuple[Cell, ...]
-
-    def __call__(self, kit: Kit, dialogue: Dialogue, folder: Path) -> None:
-        work_on(self.cells, kit, dialogue, folder)
-
-
 def run(
     out: Path,
     settings: Run,
@@ -208,7 +199,7 @@ def run(
     Raises I2EditError.
     """
     begin(out, settings, "table4")
-    each(make, settings, Work(tuple(cells)), dialogues, out, ray=ray, progress=progress)
+    each(make, settings, partial(work_on, tuple(cells)), dialogues, out, ray=ray, progress=progress)
     found = gather(out, settings, dialogues, cells)
     write_lines(out / "results.jsonl", found["rows"])
     write_lines(out / "differences.jsonl", found["differences"])

@@ -975,7 +975,7 @@ def typo(text: str, rng: random.Random) -> str:
 
 
 def sloppy(text: str, rng: random.Random) -> str:
-    """As typed in haste on a phone: every fourth word loses a vowel, doubled letters or has two letters swapped."""
+    """As typed in haste on a phone: every fourth word loses a vowel or has two letters swapped."""
     words = text.split(" ")
     for i, word in enumerate(words):
         if len(word) < 3 or not word.isascii() or rng.random() > 0.25:

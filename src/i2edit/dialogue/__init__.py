@@ -24,9 +24,7 @@ def load_dialogue(path: Path | None = None) -> DialogueModel | T5Dialogue:
     from i2edit.dialogue.seq2seq import DialogueModel
     from i2edit.dialogue.t5 import T5Dialogue, is_checkpoint
 
-    if path is None:
-        return DialogueModel.from_folder(SHIPPED)
-    folder = Path(path)
+    folder = Path(path) if path is not None else SHIPPED
     return T5Dialogue.from_folder(folder) if is_checkpoint(folder) else DialogueModel.from_folder(folder)
 
 

@@ -32,6 +32,7 @@ from i2edit.ontology import VALUES, Belief, check_value
 if TYPE_CHECKING:
     from PIL import Image
 
+    from i2edit.nets.clip import ImageText
     from i2edit.nets.dlibface import DlibFace
     from i2edit.nets.lpips import LPIPS
 
@@ -56,14 +57,6 @@ TEXTS: dict[str, str] = {
 }  # fmt: skip
 
 # ------------------------------------------------------------------------------------------------ what models must do
-
-
-class ImageText(Protocol):
-    """An image–text model: pictures [B, 3, H, W] RGB in [-1, 1] and texts to unit vectors [B, D] of one space."""
-
-    def embed_images(self, pictures: Tensor) -> Tensor: ...
-
-    def embed_texts(self, texts: Sequence[str]) -> Tensor: ...
 
 
 class Judge(Protocol):
@@ -515,7 +508,7 @@ def metrics_text(found: Mapping[str, Any]) -> str:
 
 
 __all__ = [
-    "TEXTS", "Features", "ImageText", "Judge", "Measured", "Scorer", "VGGFeatures", "avg_rel", "better_when_higher", "differences",
+    "TEXTS", "Features", "Judge", "Measured", "Scorer", "VGGFeatures", "avg_rel", "better_when_higher", "differences",
     "evaluate_folders", "fid", "interval", "intervals", "kid", "load_features", "load_model", "metrics_text", "min_rel",
     "read_beliefs", "relevance", "statistics",
 ]  # fmt: skip

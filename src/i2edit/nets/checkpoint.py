@@ -124,16 +124,14 @@ def fit(
         raise WeightsError(
             f"{what} does not fit: of {len(expected)} keys expected, {matching} were found. {'; '.join(parts)}."
         )
+    # Networks are laid out without memory (`unfilled`): where an optional key has none to keep, it becomes zeros.
     full = {
-        key: state[key].to(value.dtype) if key in state else _made(value, key, what) for key, value in expected.items()
-    }
+        key: state[key].to(value.dtype) if key in state
+        else torch.zeros_like(value, device="cpu") if value.is_meta else value
+        for key, value in expected.items()
+    }  # fmt: skip
     network.load_state_dict(full, assign=True)
     network.eval().requires_grad_(False)
-
-
-def _made(value: Tensor, key: str, what: str) -> Tensor:
-    """The value that an optional key keeps. Networks are laid out without memory (`unfilled`), where there is none: zeros."""
-    return torch.zeros(value.shape, dtype=value.dtype) if value.is_meta else value
 
 
 def unfilled() -> torch.device:

@@ -145,9 +145,10 @@ class Inception(nn.Module):
     def from_state(cls, state: Mapping[str, Tensor], where: str) -> Inception:
         """The network with these weights. Raises WeightsError that says what is missing."""
         net = cls()
-        wanted = {key for key in net.state_dict() if not key.endswith("num_batches_tracked")}
+        own = net.state_dict()
+        wanted = {key for key in own if not key.endswith("num_batches_tracked")}
         missing = sorted(wanted - set(state))
-        wrong = [key for key in wanted - set(missing) if state[key].shape != net.state_dict()[key].shape]
+        wrong = [key for key in wanted - set(missing) if state[key].shape != own[key].shape]
         if missing or wrong:
             what = (
                 f"{len(missing)} keys are missing, such as {missing[0]}" if missing else f"{wrong[0]} has another shape"

@@ -8,9 +8,7 @@ left. "single-turn" opens the last picture anew, as the paper's baseline does (a
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib import import_module
-from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from i2edit.ontology import EditState
 
@@ -22,35 +20,32 @@ if TYPE_CHECKING:
 MODES = ("single-turn-w", "single-turn")
 
 
-def available() -> bool:
-    """Whether this installation has the modes to compare with."""
-    return find_spec("i2edit.modes") is not None
-
-
 class SingleTurn:
     """One conversation in single-turn mode, as far as it was drawn."""
 
     def __init__(self, chat: Chat, mode: str) -> None:
+        from i2edit import modes
+
         self.editor, self.mode = chat.editor, mode
-        self._modes: Any = import_module("i2edit.modes")
-        self._view = self._modes.View.of(chat)
-        self._crop, self._w = self._modes.draw(self.editor, self._view, [], True)
+        self._view = modes.View.of(chat)
+        self._crop, self._w = modes.draw(self.editor, self._view, [], True)
         self._edited = False
         self.states: list[EditState] = []
 
     def follow(self, states: list[EditState]) -> Iterator[tuple[int, Image.Image]]:
         """The number (from 1) and picture of each turn that was not drawn yet; ``states`` continue those of before."""
+        from i2edit import modes
         from i2edit.images import to_image
 
         for number in range(len(self.states) + 1, len(states) + 1):
             before = self.states[-1] if self.states else EditState()
-            asked = self._modes.change(before, states[number - 1])
+            asked = modes.change(before, states[number - 1])
             if asked:
                 if self._edited:
                     w = self._w if self.mode == "single-turn-w" else None
-                    self._view = self._modes.follow(self.editor, self._view, self._crop, w)
-                layers = self._modes.change_layers(self.editor.directions, self._view.w, asked)
-                self._crop, self._w = self._modes.draw(self.editor, self._view, layers, True)
+                    self._view = modes.follow(self.editor, self._view, self._crop, w)
+                layers = modes.change_layers(self.editor.directions, self._view.w, asked)
+                self._crop, self._w = modes.draw(self.editor, self._view, layers, True)
                 self._edited = True
             self.states.append(states[number - 1])
             yield number, to_image(self._crop)
