@@ -488,4 +488,5 @@ def test_a_conversation_that_is_kept_and_gone_on_with(i2edit: I2Edit, quick: Edi
     assert i2edit("sessions", "list", "--data", "d").out == "There are no stored sessions.\n"
     assert "There is no session" in refusal(i2edit("chat", "--resume", id, "--data", "d"))
     assert "leave out the photo" in refusal(i2edit("chat", "me.jpg", "--resume", id, "--data", "d"))
+    assert "leave out --stack" in refusal(i2edit("chat", "--resume", id, "--data", "d", "--steps", "5"))
     assert "give the folder" in refusal(i2edit("sessions", "list", "--data", "sqlite:///x"))

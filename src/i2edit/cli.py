@@ -332,6 +332,8 @@ def chat(
 ) -> None:
     """Talk to a photo in the terminal. Without a photo, to the face of seed 6001 (nobody's)."""
     if resume is not None:
+        if choice != Choice():
+            raise I2EditError("--resume goes on with the default networks: leave out --stack, --editor and the like.")
         if photo is not None or face_seed is not None or face is not None or keep_exif:
             raise I2EditError("--resume goes on with its own photo: leave out the photo and what belongs to it.")
         name = resume
@@ -340,6 +342,8 @@ def chat(
     else:
         face_seed = 6001 if face_seed is None else face_seed
         name = f"seed-{face_seed}"
+    if keep and choice.stack != "mobile":
+        raise I2EditError("Conversations are stored on the mobile stack alone: leave out --keep or --stack.")
     folder = prepare_folder(out or Path(f"i2edit-{name}"))
     session: Chat | Session
     listener = chosen_dialogue(model, dialogue, base_url)

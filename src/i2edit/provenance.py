@@ -61,11 +61,10 @@ class SigningError(OutputError):
 
 @dataclass(frozen=True)
 class Signature:
-    """What signs: a certificate chain and its key, both PEM. ``own``: made by this installation for itself."""
+    """What signs: a certificate chain and its key, both PEM."""
 
     chain: bytes
     key: bytes
-    own: bool
 
     @property
     def certificate(self) -> x509.Certificate:
@@ -101,13 +100,19 @@ def signature() -> Signature:
     certificate, key = os.environ.get("I2EDIT_C2PA_CERT"), os.environ.get("I2EDIT_C2PA_KEY")
     if certificate or key:
         return _given(certificate, key)
-    file = data_home() / "signing" / "own.pem"
+    file = _own_file()
     try:
-        if not file.exists() or _ends_soon(_split(file.read_bytes())):
+        own = _split(file.read_bytes()) if file.exists() else None
+        if own is None or _ends_soon(own):
             _make(file)
-        return _split(file.read_bytes())
+            own = _split(file.read_bytes())
+        return own
     except OSError as error:
         raise SigningError(f"The signing key {file} cannot be used: {error.strerror or error}.") from error
+
+
+def _own_file() -> Path:
+    return data_home() / "signing" / "own.pem"
 
 
 def use(certificate: Path | None, key: Path | None) -> None:
@@ -122,7 +127,7 @@ def _given(certificate: str | None, key: str | None) -> Signature:
             "Signing takes both, a certificate chain and its key (--c2pa-cert and --c2pa-key, or I2EDIT_C2PA_CERT and I2EDIT_C2PA_KEY)."
         )
     try:
-        found = Signature(Path(certificate).expanduser().read_bytes(), Path(key).expanduser().read_bytes(), False)
+        found = Signature(Path(certificate).expanduser().read_bytes(), Path(key).expanduser().read_bytes())
         _ = found.certificate, found.algorithm
     except OSError as error:
         raise SigningError(f"{error.filename} cannot be read: {error.strerror}.") from None
@@ -135,12 +140,10 @@ def _split(both: bytes) -> Signature:
     """The file of an own signature: the chain, then the key."""
     chain, mark, key = both.partition(b"-----BEGIN PRIVATE KEY-----")
     try:
-        found = Signature(chain, mark + key, True)
+        found = Signature(chain, mark + key)
         _ = found.certificate, found.algorithm
     except (ValueError, IndexError, SigningError):
-        raise SigningError(
-            f"The signing key {data_home() / 'signing' / 'own.pem'} is damaged. Delete it; a new one is made."
-        ) from None
+        raise SigningError(f"The signing key {_own_file()} is damaged. Delete it; a new one is made.") from None
     return found
 
 
@@ -389,8 +392,7 @@ def _report(path: Path, source_type: str | None, found: dict[str, Any]) -> Repor
 
 
 def _own_serial() -> str | None:
-    file = data_home() / "signing" / "own.pem"
     try:
-        return str(_split(file.read_bytes()).certificate.serial_number)
+        return str(_split(_own_file().read_bytes()).certificate.serial_number)
     except (OSError, SigningError):
         return None

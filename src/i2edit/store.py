@@ -551,6 +551,8 @@ class Store:
     def _unlink(self, sums: Iterable[str]) -> None:
         """Under the lock: loose files that no session refers to are unlinked; then none of ``sums`` is loose any more."""
         sums = set(sums)
+        if not sums:
+            return
         with self._begin() as db:
             used = set(db.execute(select(BLOBS.c.sha256).where(BLOBS.c.sha256.in_(tuple(sums)))).scalars())
             with self._disk():

@@ -18,6 +18,7 @@ import json
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -174,7 +175,7 @@ class RemoteDialogue:
                 return self._speak(conv, heard, outcome, act)
             except (EndpointError, DataError) as error:
                 spoken = self.shipped.respond(conv, heard, outcome, present, blocked, seed)
-                return Spoken(spoken.text, spoken.act, spoken.checked, (_note("reply", error),))
+                return replace(spoken, notes=(_note("reply", error),))
         return self.shipped.respond(conv, heard, outcome, present, blocked, seed)
 
     def respond_many(self, turns: Sequence[tuple[Conversation, Heard, Outcome]]) -> list[Spoken]:
@@ -370,9 +371,7 @@ def _known(name: Any, names: Iterable[str], what: str) -> None:
 
 # What is told ---------------------------------------------------------------------------------------------------------
 def _noted(heard: Heard, error: I2EditError) -> Heard:
-    return Heard(
-        heard.state, heard.ops, heard.understood, heard.intent, heard.marks, heard.target, (_note("turn", error),)
-    )
+    return replace(heard, notes=(_note("turn", error),))
 
 
 def _note(what: str, error: I2EditError) -> str:

@@ -17,7 +17,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from typing import Any
 
 from i2edit.errors import Busy, TooMany
@@ -88,7 +87,6 @@ class FairQueue:
         self.changed = threading.Condition()
         self._short: dict[str, deque[Ticket]] = {}  # owner → jobs; the owner whose turn it is comes first
         self._long: dict[str, deque[Ticket]] = {}
-        self._at_work: list[Ticket] = []  # the long job below, the short one that it made way for above
         self._closed = False
         self._thread = threading.Thread(target=self._work, name="i2edit-jobs", daemon=True)
         self._thread.start()
@@ -164,7 +162,6 @@ class FairQueue:
         if jobs:
             line[owner] = jobs
         ticket.started = True
-        self._at_work.append(ticket)
         self.changed.notify_all()
         return ticket
 
@@ -184,8 +181,6 @@ class FairQueue:
         except BaseException as problem:
             value, error = None, problem
         with self.changed:
-            with suppress(ValueError):
-                self._at_work.remove(ticket)
             self._finish(ticket, value, error)
 
     def _finish(self, ticket: Ticket, value: Any = None, error: BaseException | None = None) -> None:

@@ -2,7 +2,6 @@
 // Nothing is kept here but pictures in memory and where the before/after slider stands; nothing is loaded from elsewhere.
 "use strict";
 window.i2edit = (() => {
-  const KEPT = "i2edit-session"; // as page.py names it in the browser's storage
   const pictures = new Map(); // address → promise of an object URL: no flicker, and nothing on the browser's disk
   let ontology = null;
 
@@ -412,5 +411,5 @@ window.i2edit = (() => {
     });
   }
 
-  return { health, start, stage, suggest, menu, KEPT };
+  return { health, start, stage, suggest, menu };
 })();

@@ -21,7 +21,6 @@ from i2edit.web.api import sentence
 from i2edit.web.fair import Ticket
 from i2edit.web.service import SAMPLES, STARTERS, Service
 
-FOLDER = Path(__file__).parent
 SEEDS = (285, 49, 265, 943, 43)  # sample faces of nobody; their thumbnails lie in samples/
 GREETING = "Say what you would like to see. Everything can be taken back."
 HEAD = '<script src="/web/page.js"></script><link rel="stylesheet" href="/web/page.css"><meta name="robots" content="noindex">'

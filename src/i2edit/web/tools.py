@@ -19,11 +19,11 @@ from starlette.concurrency import run_in_threadpool
 
 from i2edit import __version__
 from i2edit.errors import I2EditError, OutputError, PhotoError
+from i2edit.images import SUFFIXES
 from i2edit.ontology import SLOTS, VALUES
 from i2edit.web.fair import Cancelled, Ticket
-from i2edit.web.service import FORMATS, Service, clean_name
+from i2edit.web.service import Service, clean_name
 
-SUFFIX = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp"}
 INSTRUCTIONS = (
     "Edits the face in a photo by conversation. Open a photo (or a generated face), then say what the person wants, one "
     "wish after another; every wish is kept until it is taken back. `look` shows the picture, `save` writes it. What can be "
@@ -148,8 +148,8 @@ def make_tools(service: Service, folder: Path) -> MCPServer:
 
         def write() -> str:
             path = inside(folder, file, there=False)
-            kind = SUFFIX.get(path.suffix.lower())
-            if kind not in FORMATS:
+            kind = SUFFIXES.get(path.suffix.lower(), "").lower()
+            if not kind:
                 raise OutputError("The name should end in .png, .jpg or .webp.")
             if path.exists():
                 raise OutputError(f"{file} is there already. Give another name.")
