@@ -39,6 +39,8 @@ PALETTE: dict[str, Colour] = {
     "brown hair": (-0.35, -0.52, -0.58), "blond hair": (0.16, -0.06, -0.17), "black hair": (-0.58, -0.69, -0.69), "gray hair": (0.09, -0.06, -0.12),
 }  # fmt: skip
 ENOUGH = 0.75
+# What make-up changes beside the painted parts: the look of the skin, not its colour, but for a blush.
+MAKEUP = frozenset({"heavy makeup", "no makeup"})
 LUMINANCE = (0.299, 0.587, 0.114)  # Rec. 601
 # How much a region must change on average to be seen, in parts of the range black to white.
 VISIBLE = 0.012
@@ -161,7 +163,8 @@ class Scene:
         hair = next((mask for value, mask in whole.items() if value in HAIR_COLOURS), done.hair)
         edge = border()
         masks = {value: edge * mask for value, mask in whole.items()}
-        crop, mask = _composite(done.crop, layer, masks, self.face.unit * done.crop.shape[-1] / GRID)
+        painted = torch.maximum(self.face.lips(), self.face.brow_and_eyes()) if MAKEUP & set(masks) else None
+        crop, mask = _composite(done.crop, layer, masks, self.face.unit * done.crop.shape[-1] / GRID, painted)
         seen = F.interpolate((crop - done.crop).abs().mean(1, keepdim=True), size=GRID, mode="area")[0, 0] / 2
         change = {value: float((seen * m).sum() / m.sum().clamp_min(1.0)) for value, m in masks.items()}
         return Rendering(crop, torch.maximum(done.mask, mask), done.change | change, hair)
@@ -176,8 +179,11 @@ def render(crop: Tensor, layers: Sequence[Drawn], landmarks: Tensor, before: dic
     return done
 
 
-def _composite(out: Tensor, layer: Drawn, masks: dict[str, Tensor], unit: float) -> tuple[Tensor, Tensor]:
-    """One layer over the picture so far: the new picture and where it may differ [S, S]. unit: eye distance in pixels.
+def _composite(
+    out: Tensor, layer: Drawn, masks: dict[str, Tensor], unit: float, painted: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """One layer over the picture so far: the new picture and where it may differ [S, S]. unit: eye distance in pixels; painted
+    [GRID, GRID]: eyes and lips, where make-up is more than skin.
 
     Only a window around the masks is worked on; the rest of the picture cannot change.
     """
@@ -207,6 +213,9 @@ def _composite(out: Tensor, layer: Drawn, masks: dict[str, Tensor], unit: float)
             change = gain * blur(difference, grain * unit)
             if value == "rosy cheeks":
                 change = _blush(change, layer.state.strength(value))
+            if painted is not None and value in MAKEUP:
+                tone = blur(change, 0.1 * unit)
+                change = change - (1 - full(painted[window])) * (tone - _blush(tone, layer.state.strength(value)))
             done = done + mask * change
     if colours:
         colour = cut(full(union([masks[value] for value in colours])))

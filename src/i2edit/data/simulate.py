@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
+from i2edit.data import whole
 from i2edit.data.phrases import families, family_id, replies, talk
 from i2edit.data.phrases.talk import COLORS, THINGS, WISHES
 from i2edit.data.phrases.wording import PARTS, SUBJECTS, WORDING
@@ -122,7 +123,7 @@ TRAINING = Policy(
     weights={
         "request": 36, "several": 20, "correct": 5, "swap": 3, "off": 9, "part_back": 3.5, "keep_only": 2, "degree": 7, "it": 8,
         "back": 2, "both_off": 6, "contrary": 2, "hands_off": 2.5, "no_makeup_except": 1, "no_mood": 2, "clean_shaven": 1.2,
-        "full_beard": 1, "step": 9, "talk": 21, "composed": 30,
+        "full_beard": 1, "step": 9, "talk": 21, "composed": 24, "whole": 60,
     },
     sloppy=0.04,
 )  # fmt: skip
@@ -710,6 +711,20 @@ class _Talker:
             )
         return Said(text, (CHANGE, *marks), "composed", "composed")
 
+    def whole(self, conv: Conversation) -> Said:
+        """A whole message of `data/whole.py`; one that answers the suggestion rather often when there is one."""
+        belief, suggestion = conv.state.belief, conv.suggestion
+        who = "self" if self.me == "me" else "she" if self.me in WOMEN else "he" if self.me in MEN else "other"
+        answers = suggestion is not None and suggestion not in belief and self.rng.random() < 0.4
+        among = [line for line in whole.read() if line.who in ("", who) and line.answers == answers]
+        for line in self.rng.sample(among, min(12, len(among))):
+            found = line.filled(belief, suggestion, self.rng)
+            if found is not None:
+                text, marks = found
+                kind = {"<question>": "q_other", "<unsupported>": "u_thing", "<none>": "smalltalk"}.get(marks[0], "done")
+                return Said(self.fill(text), marks, "whole", "whole", kind)
+        return self.request(belief)
+
     def part(self, belief: Belief, spoken: set[str]) -> tuple[str, Marks, set[str]]:
         """One sentence of a longer message, its marks, and the values that it names."""
         rng = self.rng
@@ -837,6 +852,7 @@ class _Talker:
             "step": (lambda: self.step(conv), 1 if conv.undo_stack or conv.redo_stack else few / 2),
             "talk": (lambda: self.talk(belief), 1),
             "composed": (lambda: self.composed(conv), 1),
+            "whole": (lambda: self.whole(conv), 1),
         }
         name = self.rng.choices(list(moves), weights=[weight.get(k, 0) * f for k, (_, f) in moves.items()])[0]
         return moves[name][0]()

@@ -16,6 +16,7 @@ import argparse
 import json
 import os
 import random
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -54,6 +55,7 @@ class Settings:
     vocabulary: int = 12000  # word pieces kept of MiniLM's 30522, besides those of the phrase bank
     threads: int = 1
     validation: int = 100  # dialogues
+    start: str = ""  # a folder whose weights are gone on from; "": MiniLM's
 
 
 def new_tokenizer(settings: Settings, dialogues: int = 6000) -> Any:
@@ -329,12 +331,18 @@ def train(out: Path, settings: Settings, commit: str = "") -> DialogueModel:
     torch.set_num_threads(settings.threads)
     torch.manual_seed(settings.seed)
     if not (out / "tokenizer.json").exists() and rank == 0:
-        new_tokenizer(settings).save(str(out / "tokenizer.json"))
+        if settings.start:
+            shutil.copy(Path(settings.start) / "tokenizer.json", out)
+        else:
+            new_tokenizer(settings).save(str(out / "tokenizer.json"))
     if world > 1:
         torch.distributed.barrier()
     codec = Codec(Tokenizer.from_file(str(out / "tokenizer.json")))
-    network = new_network(codec.size)
-    start_from_minilm(network, codec)
+    if settings.start:
+        network = DialogueModel.from_folder(Path(settings.start)).network.requires_grad_(True)
+    else:
+        network = new_network(codec.size)
+        start_from_minilm(network, codec)
     optimizer = torch.optim.AdamW(
         parameter_groups(network, settings),
         lr=settings.lr,
@@ -452,9 +460,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, default=Settings.steps)
     parser.add_argument("--seed", type=int, default=Settings.seed)
     parser.add_argument("--threads", type=int, default=Settings.threads)
+    parser.add_argument("--lr", type=float, default=Settings.lr, help="the highest learning rate")
+    parser.add_argument("--begin-with", default="", help="a trained model's folder to go on from (default: MiniLM's weights)")
     parser.add_argument("--test", type=int, default=300, help="dialogues of the test split to measure at the end")
     args = parser.parse_args(argv)
-    settings = Settings(steps=args.steps, seed=args.seed, threads=args.threads)
+    settings = Settings(steps=args.steps, seed=args.seed, threads=args.threads, lr=args.lr, start=args.begin_with)
     model = train(args.out, settings)
     if int(os.environ.get("RANK", "0")):
         return

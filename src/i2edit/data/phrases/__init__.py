@@ -158,7 +158,7 @@ def families(split: str) -> dict[str, tuple[str, ...]]:
     held-out family. Raises KeyError for an unknown split."""
     held = {split: frozenset(names) for split, names in _read_splits().items()}
     if split == "more":
-        known, new = families("train"), _unrelated(bank("more"))
+        known, new = families("train"), unrelated(bank("more"))
         return {c: tuple(dict.fromkeys((*frames, *new.get(c, ())))) for c, frames in known.items()}
     if split == "train":
         out = held["validation"] | held["test"]
@@ -217,7 +217,7 @@ def kin(frames: Iterable[tuple[str, str]]) -> list[list[tuple[str, str]]]:
     return list(groups.values())
 
 
-def _unrelated(frames: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+def unrelated(frames: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
     """The frames whose content words overlap with those of every held-out family by at most OVERLAP."""
     holders: dict[str, list[frozenset[str]]] = {}
     for split in SHARE:
@@ -289,4 +289,5 @@ __all__ = [
     "kin",
     "make_splits",
     "overlap",
+    "unrelated",
 ]
