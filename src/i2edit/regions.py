@@ -205,6 +205,14 @@ class FaceMap:
         ]
         return self.polygon(top + bottom, 0.22)
 
+    def eyelids(self) -> Tensor:
+        """Brows, lids and eyes, without the root of the nose."""
+        p, mask = self.points, torch.zeros(GRID, GRID)
+        for brow, lower in ((p[17:22], (39, 40, 41, 36)), (p[22:27], (45, 46, 47, 42))):
+            top = [self.shift(q, 0, -0.04) for q in brow]
+            mask = torch.maximum(mask, self.polygon([*top, *(self.shift(p[i], 0, 0.07) for i in lower)], 0.1))
+        return mask
+
     def cheeks(self) -> Tensor:
         """The apples of the cheeks."""
         p, mask = self.points, torch.zeros(GRID, GRID)

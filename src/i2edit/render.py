@@ -41,6 +41,7 @@ PALETTE: dict[str, Colour] = {
 ENOUGH = 0.75
 # What make-up changes beside the painted parts: the look of the skin, not its colour, but for a blush.
 MAKEUP = frozenset({"heavy makeup", "no makeup"})
+MAKEUP_BLUSH = 0.5  # of what rosy cheeks may be
 LUMINANCE = (0.299, 0.587, 0.114)  # Rec. 601
 # How much a region must change on average to be seen, in parts of the range black to white.
 VISIBLE = 0.012
@@ -163,7 +164,9 @@ class Scene:
         hair = next((mask for value, mask in whole.items() if value in HAIR_COLOURS), done.hair)
         edge = border()
         masks = {value: edge * mask for value, mask in whole.items()}
-        painted = torch.maximum(self.face.lips(), self.face.brow_and_eyes()) if MAKEUP & set(masks) else None
+        painted = None
+        if MAKEUP & set(masks):
+            painted = torch.stack([torch.maximum(self.face.lips(), self.face.eyelids()), self.face.cheeks()])
         crop, mask = _composite(done.crop, layer, masks, self.face.unit * done.crop.shape[-1] / GRID, painted)
         seen = F.interpolate((crop - done.crop).abs().mean(1, keepdim=True), size=GRID, mode="area")[0, 0] / 2
         change = {value: float((seen * m).sum() / m.sum().clamp_min(1.0)) for value, m in masks.items()}
@@ -183,7 +186,7 @@ def _composite(
     out: Tensor, layer: Drawn, masks: dict[str, Tensor], unit: float, painted: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
     """One layer over the picture so far: the new picture and where it may differ [S, S]. unit: eye distance in pixels; painted
-    [GRID, GRID]: eyes and lips, where make-up is more than skin.
+    [2, GRID, GRID]: eyes and lips, where make-up is more than skin, and cheeks, where it blushes.
 
     Only a window around the masks is worked on; the rest of the picture cannot change.
     """
@@ -214,8 +217,10 @@ def _composite(
             if value == "rosy cheeks":
                 change = _blush(change, layer.state.strength(value))
             if painted is not None and value in MAKEUP:
-                tone = blur(change, 0.1 * unit)
-                change = change - (1 - full(painted[window])) * (tone - _blush(tone, layer.state.strength(value)))
+                tone, (features, cheeks) = blur(change, 0.1 * unit), (full(part[window]) for part in painted)
+                change = change - (1 - features) * (
+                    tone - cheeks * _blush(tone, MAKEUP_BLUSH * layer.state.strength(value))
+                )
             done = done + mask * change
     if colours:
         colour = cut(full(union([masks[value] for value in colours])))

@@ -721,7 +721,9 @@ class _Talker:
             found = line.filled(belief, suggestion, self.rng)
             if found is not None:
                 text, marks = found
-                kind = {"<question>": "q_other", "<unsupported>": "u_thing", "<none>": "smalltalk"}.get(marks[0], "done")
+                kind = {"<question>": "q_other", "<unsupported>": "u_thing", "<none>": "smalltalk"}.get(
+                    marks[0], "done"
+                )
                 return Said(self.fill(text), marks, "whole", "whole", kind)
         return self.request(belief)
 

@@ -59,9 +59,7 @@ class Whole:
         """Whether it answers a suggestion."""
         return any(sign in ("yes", "no", "less+yes") for sign, _ in self.items)
 
-    def filled(
-        self, belief: Belief, suggestion: str | None, rng: random.Random
-    ) -> tuple[str, tuple[str, ...]] | None:
+    def filled(self, belief: Belief, suggestion: str | None, rng: random.Random) -> tuple[str, tuple[str, ...]] | None:
         """Text (with {me} and {my}) and marks with values that fit; None where none do."""
         if self.answers and (suggestion is None or suggestion in belief):
             return None
@@ -159,9 +157,7 @@ def parse(line: str, where: str = "") -> Whole:
         raise wrong(f"the text names {sorted(holes)}, the meaning {sorted(named)}")
     if re.search(r"\{(?!([a-d](\.(n|adj|vps))?|me|my)\})|\}\w*\{", text):
         raise wrong("unknown braces")
-    if any(sign in INTENTS for sign, _ in items) and any(
-        sign not in (*INTENTS, "~", "!", "no") for sign, _ in items
-    ):
+    if any(sign in INTENTS for sign, _ in items) and any(sign not in (*INTENTS, "~", "!", "no") for sign, _ in items):
         raise wrong("asks for something and for nothing")
     return Whole(who, text, tuple(items), tuple(domains.items()))
 

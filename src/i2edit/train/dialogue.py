@@ -461,7 +461,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=Settings.seed)
     parser.add_argument("--threads", type=int, default=Settings.threads)
     parser.add_argument("--lr", type=float, default=Settings.lr, help="the highest learning rate")
-    parser.add_argument("--begin-with", default="", help="a trained model's folder to go on from (default: MiniLM's weights)")
+    parser.add_argument(
+        "--begin-with", default="", help="a trained model's folder to go on from (default: MiniLM's weights)"
+    )
     parser.add_argument("--test", type=int, default=300, help="dialogues of the test split to measure at the end")
     args = parser.parse_args(argv)
     settings = Settings(steps=args.steps, seed=args.seed, threads=args.threads, lr=args.lr, start=args.begin_with)
