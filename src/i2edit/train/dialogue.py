@@ -466,7 +466,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--test", type=int, default=300, help="dialogues of the test split to measure at the end")
     args = parser.parse_args(argv)
-    settings = Settings(steps=args.steps, seed=args.seed, threads=args.threads, lr=args.lr, start=args.begin_with)
+    settings = Settings(
+        steps=args.steps,
+        seed=args.seed,
+        threads=args.threads,
+        lr=args.lr,
+        start=args.begin_with,
+        cooldown=args.cooldown,
+    )
     model = train(args.out, settings)
     if int(os.environ.get("RANK", "0")):
         return
