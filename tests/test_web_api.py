@@ -22,7 +22,7 @@ from starlette.testclient import TestClient
 
 from i2edit import align
 from i2edit.chat import Chat, Editor
-from i2edit.errors import Busy, StoreFull, TooMany
+from i2edit.errors import Busy, StoreFull, TooLarge, TooMany
 from i2edit.images import AI_EDITED, AI_GENERATED, Photo, read_source_type
 from i2edit.invert import Inversion
 from i2edit.store import Store
@@ -372,6 +372,15 @@ def test_decompression_bombs_are_not_decoded(client: TestClient, side: int, monk
     monkeypatch.setattr("i2edit.images._decode", lambda *a: pytest.fail("decoded"))
     for address in ("/api/photos", "/api/sessions"):
         refused(client.post(address, files={"photo": ("b.png", bomb(side, side))}), 413, "megapixels")
+
+
+def test_the_largest_photo_is_the_one_that_was_asked_for(store: Store) -> None:
+    """Pillow's own limit of 179 megapixels has no say."""
+    service = Service(store, lambda progress: None, Limits(pixels=250_000_000), begin=False)  # type: ignore[arg-type, return-value]
+    service.check_photo("large.png", bomb(14_000, 14_000))
+    with pytest.raises(TooLarge, match="250 megapixels"):
+        service.check_photo("larger.png", bomb(16_000, 16_000))
+    service.line.close()
 
 
 def test_uploads_that_are_too_large_are_refused_early(store: Store, quick_editor: Editor) -> None:
