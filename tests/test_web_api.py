@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -581,6 +582,25 @@ def test_a_full_disk_is_said_and_loses_nothing(
     assert said(client, id, "+lipstick")["version"] == 2
 
 
+def test_a_disk_that_is_full_when_a_photo_is_sent(
+    client: TestClient, service: Service, faces: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the folder of those that were sent, and where a form waits until it is complete."""
+
+    def full(*args: Any) -> Any:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as there:
+        there.setattr("pathlib.Path.write_bytes", full)
+        refused(client.post("/api/photos", files={"photo": ("a.jpg", jpeg())}), 507, "is full")
+        assert list(service._uploads().iterdir()) == []
+    with monkeypatch.context() as there:
+        there.setattr("starlette.datastructures.UploadFile.write", full)
+        for address in ("/api/photos", "/api/sessions"):
+            refused(client.post(address, files={"photo": ("a.jpg", jpeg())}), 507, "disk is full")
+    assert client.post("/api/photos", files={"photo": ("a.jpg", jpeg())}).status_code == 201
+
+
 def test_only_what_can_be_made_again_is_missing_when_pictures_cannot_be_kept(
     client: TestClient, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -616,6 +636,7 @@ def test_a_store_that_is_gone_is_said(client: TestClient, tmp_path: Path) -> Non
         client.get(f"/api/sessions/{id}"),
         client.post(f"/api/sessions/{id}/say", json={"text": "+bangs"}),
         client.post("/api/sessions", data={"seed": 4}),
+        client.delete(f"/api/sessions/{id}"),
     ):
         refused(answer, 503, "")
     assert client.get("/api/health").status_code == 200

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,10 +11,10 @@ import anyio
 import pytest
 import torch
 from PIL import Image
+from serving import running
 
 pytest.importorskip("mcp")
 import httpx2
-import uvicorn
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from starlette.testclient import TestClient
@@ -119,16 +117,8 @@ TOKEN = "a-word-nobody-guesses"
 def address(request: pytest.FixtureRequest, service: Service, folder: Path) -> Iterator[str]:
     """A server on this machine with the tools at /mcp, without and with a token."""
     app = serve.build(service, token=request.param, page=False, folder=folder)
-    bound = serve.listen("127.0.0.1", 0)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none", lifespan="on"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
-    thread.start()
-    while not server.started:
-        assert thread.is_alive()
-        time.sleep(0.02)
-    yield f"http://127.0.0.1:{bound.getsockname()[1]}/mcp"
-    server.should_exit = True
-    thread.join(20)
+    with running(app) as made:
+        yield f"{made}/mcp"
 
 
 def test_the_same_tools_over_http(address: str, service: Service, folder: Path) -> None:

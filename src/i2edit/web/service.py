@@ -222,9 +222,15 @@ class Service:
     def _keep_upload(self, name: str, content: bytes) -> str:
         id = secrets.token_urlsafe(24)
         folder = self._uploads()
-        self._expire_uploads(folder)
-        (folder / f"{id}.json").write_text(json.dumps({"name": name}), encoding="utf-8")
-        (folder / id).write_bytes(content)
+        try:
+            with self.store.disk("The photo cannot be kept"):
+                self._expire_uploads(folder)
+                (folder / f"{id}.json").write_text(json.dumps({"name": name}), encoding="utf-8")
+                (folder / id).write_bytes(content)
+        except StoreError:
+            with suppress(OSError):
+                self.drop_upload(id)  # half a file
+            raise
         return id
 
     def _expire_uploads(self, folder: Path) -> None:
