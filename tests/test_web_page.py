@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import os
+import sqlite3
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -254,6 +255,16 @@ def test_a_phone_in_the_dark_a_second_tab_and_mistakes(browser: Any, server: Ser
     other.wait_for_function("document.querySelectorAll('.strip li').length === 3")  # the double click was one turn
     tab.say("add a goatee", 3)  # the first one learns of it
     assert "bangs" not in tab.chips
+    box = page.locator("#i2-box textarea")
+    other_program = sqlite3.connect(server.folder / "data" / "sessions" / "store.sqlite", isolation_level=None)
+    other_program.execute("BEGIN IMMEDIATE")
+    box.fill("earrings")
+    box.press("Enter")
+    page.wait_for_function("document.querySelector('#i2-told [role=alert]')?.textContent.includes('another program')")
+    assert box.input_value() == "earrings" and tab.chips == ["goatee"]  # nothing is lost, the message neither
+    other_program.execute("ROLLBACK")
+    box.press("Enter")
+    tab.turns(4)
     assert page.evaluate(WIDER) <= 0
     tab.shot("phone-chat-dark")
     page.emulate_media(color_scheme="light")
