@@ -7,6 +7,7 @@ shipped directions, LPIPS and the descriptor with random weights. Unmarked tests
 from __future__ import annotations
 
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from i2edit.edit.directions import Directions
     from i2edit.nets.mobile import Generator, Synthesis
 
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # as nets/fast.py: it would call home
 SIDE = 256  # of the crops that most conversations here are about
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import copy
+import os
+import subprocess
+import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -206,6 +209,25 @@ def test_fast_synthesis_is_torch_on_openvino(small: Synthesis) -> None:
         fast(torch.zeros(1, 23, 512))
     with pytest.raises(ValueError, match="were compiled, not after 2"):
         fast.with_features(w, 2)
+
+
+def test_openvino_tells_nobody_that_it_was_used(tmp_path: Path) -> None:
+    """OpenVINO's own telemetry is on unless something is done about it; it asks from a process of its own."""
+    asked = tmp_path / "asked.txt"
+    script = (
+        "import socket, time; look = socket.getaddrinfo\n"
+        "def note(host, *more, **named):\n"
+        f"    print(host, file=open({str(asked)!r}, 'a')); return look(host, *more, **named)\n"
+        "socket.getaddrinfo = note\n"
+        "import torch\n"
+        "from i2edit.nets.fast import FastSynthesis\n"
+        "from i2edit.nets.mobile import Config, Generator\n"
+        "FastSynthesis(Generator(Config(channels=(8,) * 8)).eval().requires_grad_(False).synthesis, threads=1)\n"
+        "time.sleep(2)\n"
+    )
+    home = {"HOME": str(tmp_path), "CI": "", "TF_BUILD": "", "JENKINS_URL": ""}  # in CI it would be silent anyway
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=300, env={**os.environ, **home})
+    assert not asked.exists(), asked.read_text()
 
 
 # ------------------------------------------------------------------------------------------------ readout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -22,7 +23,7 @@ from starlette.testclient import TestClient
 
 from i2edit import align
 from i2edit.chat import Chat, Editor
-from i2edit.errors import Busy, StoreFull, TooMany
+from i2edit.errors import Busy, StoreFull, TooLarge, TooMany
 from i2edit.images import AI_EDITED, AI_GENERATED, Photo, read_source_type
 from i2edit.invert import Inversion
 from i2edit.store import Store
@@ -374,6 +375,15 @@ def test_decompression_bombs_are_not_decoded(client: TestClient, side: int, monk
         refused(client.post(address, files={"photo": ("b.png", bomb(side, side))}), 413, "megapixels")
 
 
+def test_the_largest_photo_is_the_one_that_was_asked_for(store: Store) -> None:
+    """Pillow's own limit of 179 megapixels has no say."""
+    service = Service(store, lambda progress: None, Limits(pixels=250_000_000), begin=False)  # type: ignore[arg-type, return-value]
+    service.check_photo("large.png", bomb(14_000, 14_000))
+    with pytest.raises(TooLarge, match="250 megapixels"):
+        service.check_photo("larger.png", bomb(16_000, 16_000))
+    service.line.close()
+
+
 def test_uploads_that_are_too_large_are_refused_early(store: Store, quick_editor: Editor) -> None:
     service = Service(store, lambda progress: quick_editor, Limits(upload_bytes=200_000))
     with TestClient(Guard(make_app(service), upload_bytes=200_000), base_url=HOME) as client:
@@ -572,6 +582,25 @@ def test_a_full_disk_is_said_and_loses_nothing(
     assert said(client, id, "+lipstick")["version"] == 2
 
 
+def test_a_disk_that_is_full_when_a_photo_is_sent(
+    client: TestClient, service: Service, faces: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the folder of those that were sent, and where a form waits until it is complete."""
+
+    def full(*args: Any) -> Any:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as there:
+        there.setattr("pathlib.Path.write_bytes", full)
+        refused(client.post("/api/photos", files={"photo": ("a.jpg", jpeg())}), 507, "is full")
+        assert list(service._uploads().iterdir()) == []
+    with monkeypatch.context() as there:
+        there.setattr("starlette.datastructures.UploadFile.write", full)
+        for address in ("/api/photos", "/api/sessions"):
+            refused(client.post(address, files={"photo": ("a.jpg", jpeg())}), 507, "disk is full")
+    assert client.post("/api/photos", files={"photo": ("a.jpg", jpeg())}).status_code == 201
+
+
 def test_only_what_can_be_made_again_is_missing_when_pictures_cannot_be_kept(
     client: TestClient, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -607,6 +636,7 @@ def test_a_store_that_is_gone_is_said(client: TestClient, tmp_path: Path) -> Non
         client.get(f"/api/sessions/{id}"),
         client.post(f"/api/sessions/{id}/say", json={"text": "+bangs"}),
         client.post("/api/sessions", data={"seed": 4}),
+        client.delete(f"/api/sessions/{id}"),
     ):
         refused(answer, 503, "")
     assert client.get("/api/health").status_code == 200

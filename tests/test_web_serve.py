@@ -39,7 +39,7 @@ def test_the_command_lists_its_options() -> None:
 
     shown = CliRunner().invoke(app, ["web", "--help"], env={"COLUMNS": "200", "TERM": "dumb"})
     assert shown.exit_code == 0
-    for option in ("--host", "--port", "--data", "--token", "--expire-days", "--max-upload"):
+    for option in ("--host", "--port", "--data", "--token", "--expire-days", "--max-upload", "--mcp-folder"):
         assert option in shown.stdout
 
 

@@ -11,14 +11,19 @@ import anyio
 import pytest
 import torch
 from PIL import Image
+from serving import running
 
 pytest.importorskip("mcp")
+import httpx2
 from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
+from starlette.testclient import TestClient
 
 from i2edit.chat import Chat, Editor
 from i2edit.errors import OutputError, PhotoError
 from i2edit.images import AI_EDITED, read_source_type
 from i2edit.store import Store
+from i2edit.web import serve
 from i2edit.web.service import Service
 from i2edit.web.tools import inside, make_tools
 
@@ -103,6 +108,68 @@ def test_nothing_outside_of_the_folder(service: Service, folder: Path, name: str
 
     answer = anyio.run(ask)
     assert answer.is_error and service.store.summaries() == []
+
+
+TOKEN = "a-word-nobody-guesses"
+
+
+@pytest.fixture(params=[None, TOKEN])
+def address(request: pytest.FixtureRequest, service: Service, folder: Path) -> Iterator[str]:
+    """A server on this machine with the tools at /mcp, without and with a token."""
+    app = serve.build(service, token=request.param, page=False, folder=folder)
+    with running(app) as made:
+        yield f"{made}/mcp"
+
+
+def test_the_same_tools_over_http(address: str, service: Service, folder: Path) -> None:
+    token = {"authorization": f"Bearer {TOKEN}"}  # without one it is not looked at
+
+    async def story() -> None:
+        async with httpx2.AsyncClient(headers=token, timeout=60) as http:
+            told = []
+
+            async def progress(share: float, total: float | None, text: str | None) -> None:
+                told.append((share, text))
+
+            async with Client(streamable_http_client(address, http_client=http)) as client:
+                opened = await client.call_tool("open_photo", {"file": "me.png"}, progress_callback=progress)
+                id = opened.structured_content["id"]
+                said = (await client.call_tool("say", {"id": id, "text": "+bangs"})).structured_content
+                assert said["wanted"] == {"hairstyle": ["bangs"]}
+                assert (await client.call_tool("look", {"id": id})).content[0].type == "image"
+                assert "out.webp" in (await client.call_tool("save", {"id": id, "file": "out.webp"})).content[0].text
+                outside = await client.call_tool("open_photo", {"file": "../secret.png"})
+                assert outside.is_error and "allowed folder" in outside.content[0].text
+            assert told and all(0 <= share <= 1 for share, _ in told)
+
+    anyio.run(story)
+    assert read_source_type(folder / "out.webp") == AI_EDITED and len(service.store.summaries()) == 1
+
+
+def test_mcp_over_http_is_guarded_as_the_api_is(address: str, service: Service, request: Any) -> None:
+    hello = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+    plain = {"accept": "application/json, text/event-stream", "authorization": f"Bearer {TOKEN}"}
+    needs_token = request.node.callspec.params["address"] is not None
+    for wrong, status in (
+        ({"origin": "http://evil.example"}, 403),
+        ({"origin": "null"}, 403),
+        ({"sec-fetch-site": "cross-site"}, 403),
+        ({"host": "evil.example"}, 403 if not needs_token else None),  # a token is for every name
+        ({"authorization": "Bearer wrong-word-altogether"}, 401 if needs_token else None),
+    ):
+        answer = httpx2.post(address, json=hello, headers={**plain, **wrong})
+        assert answer.status_code == status if status else answer.status_code not in (401, 403), (wrong, answer.text)
+        if status:
+            assert answer.json()["detail"].endswith((".", "'."))
+    assert httpx2.post(address, content=bytes(1_500_000), headers=plain).status_code == 413
+    assert httpx2.post(address, content=b"{", headers=plain).status_code in range(400, 500)
+
+
+def test_without_a_folder_there_are_no_tools(service: Service, tmp_path: Path) -> None:
+    with TestClient(serve.build(service, page=False), base_url="http://127.0.0.1") as client:
+        assert client.post("/mcp", json={}).status_code == 404
+    with pytest.raises(PhotoError, match="There is no folder"):
+        serve.build(service, page=False, folder=tmp_path / "nowhere")
 
 
 def test_a_folder_must_be_there(service: Service, tmp_path: Path) -> None:

@@ -402,6 +402,9 @@ def web(
     max_sessions: Annotated[int, typer.Option(min=1, help="Conversations that are kept at most.")] = 1000,
     max_turns: Annotated[int, typer.Option(min=1, help="Turns of one conversation in a minute at most.")] = 60,
     max_openings: Annotated[int, typer.Option(min=1, help="Photos opened from one place in a minute at most.")] = 10,
+    mcp_folder: Annotated[
+        Path | None, typer.Option(help="Offer the MCP tools at /mcp too, for the photos of this folder.")
+    ] = None,
 ) -> None:
     """The page in a browser, and the HTTP API beside it (/openapi.json). Nothing leaves this machine."""
     try:
@@ -411,7 +414,7 @@ def web(
         raise I2EditError(f"The page needs more packages ({error.name}): pip install 'i2edit[web]'.") from None
 
     limits = Limits(round(1e6 * max_upload), round(1e6 * max_megapixels), max_sessions, max_turns, max_openings)
-    run(host, port, data, token=token, limits=limits, expire_days=expire_days, say=say)
+    run(host, port, data, token=token, limits=limits, expire_days=expire_days, folder=mcp_folder, say=say)
 
 
 @app.command()

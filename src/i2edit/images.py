@@ -86,6 +86,16 @@ def open_photo(path: str | Path, content: bytes | None = None) -> Photo:
     return Photo(image, path, tuple(notes))
 
 
+def picture_size(name: str | Path, content: bytes) -> tuple[int, int]:
+    """(width, height) in pixels that a photo's header claims, before it is turned upright; nothing is decoded.
+
+    Raises PhotoError: empty, damaged, no picture.
+    """
+    path = Path(name)
+    with _opened(path, content) as file, _identify(file, content[:64], path) as picture:
+        return picture.size
+
+
 def _read(path: Path, content: bytes | None, notes: list[str]) -> Image.Image:
     with _open_file(path) if content is None else _opened(path, content) as file:
         head = file.read(64)

@@ -21,9 +21,8 @@ editor that gives layers.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 from typing import TYPE_CHECKING, Protocol
 
 import torch
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
 
 MODES = ("multi-turn", "single-turn", "single-turn-w")
 INPUTS = ("UER", "predicted", "Dial")
+Progress = Callable[[float, str], None]
 
 
 class EditMethod(Protocol):
@@ -163,6 +163,37 @@ def multi_turn(editor: Editor, method: EditMethod, view: View, state: EditState,
     return Shown(crop, w, time.perf_counter() - began)
 
 
+class SingleTurn:
+    """A conversation in which every turn edits what the turn before it left.
+
+    ``chain_w``: w is handed on; else the picture is, and its w found again by the editor's inverter. The picture of a turn
+    before any change is the photo itself (with compositing) or G(w).
+    """
+
+    def __init__(
+        self, editor: Editor, method: EditMethod, view: View, *, chain_w: bool = False, compositing: bool = True
+    ) -> None:
+        self.editor, self.method, self.view = editor, method, view
+        self.chain_w, self.compositing = chain_w, compositing
+        self.states: list[EditState] = []  # after each turn so far
+        self._crop, self._w = draw(editor, view, [], compositing)
+        self._edited = False  # whether the picture is newer than the view
+
+    def turn(self, state: EditState, progress: Progress | None = None) -> Shown:
+        """The picture after the next turn, whose edit state is ``state``. Seconds are those of the turn."""
+        began = time.perf_counter()
+        asked = change(self.states[-1] if self.states else EditState(), state)
+        if asked:
+            if self._edited:
+                w = self._w if self.chain_w else None
+                self.view = follow(self.editor, self.view, self._crop, w, progress)
+            layers = change_layers(self.method, self.view.w, asked)
+            self._crop, self._w = draw(self.editor, self.view, layers, self.compositing)
+            self._edited = True
+        self.states.append(state)
+        return Shown(self._crop, self._w, time.perf_counter() - began)
+
+
 def single_turn(
     editor: Editor,
     method: EditMethod,
@@ -172,36 +203,21 @@ def single_turn(
     chain_w: bool = False,
     compositing: bool = True,
 ) -> list[Shown]:
-    """The picture after each of ``states`` when every turn edits what the turn before it left.
-
-    ``chain_w``: w is handed on; else the picture is, and its w found again by the editor's inverter. The picture of a turn
-    before any change is the photo itself (with compositing) or G(w). Seconds are those of the turn.
-    """
-    crop, w = draw(editor, view, [], compositing)
-    shown: list[Shown] = []
-    edited = False  # whether the picture is newer than the view
-    for before, after in pairwise([EditState(), *states]):
-        began = time.perf_counter()
-        asked = change(before, after)
-        if asked:
-            if edited:
-                view = follow(editor, view, crop, w if chain_w else None)
-            crop, w = draw(editor, view, change_layers(method, view.w, asked), compositing)
-            edited = True
-        shown.append(Shown(crop, w, time.perf_counter() - began))
-    return shown
+    """The picture after each of ``states`` when every turn edits what the turn before it left (`SingleTurn`)."""
+    one = SingleTurn(editor, method, view, chain_w=chain_w, compositing=compositing)
+    return [one.turn(state) for state in states]
 
 
-def follow(editor: Editor, view: View, crop: Tensor, w: Tensor | None) -> View:
+def follow(editor: Editor, view: View, crop: Tensor, w: Tensor | None, progress: Progress | None = None) -> View:
     """The view of an output picture: its face found anew (where the old one was, if none is found), and its w, by
-    inversion unless it is given."""
+    inversion unless it is given; ``progress`` is told how that goes."""
     from i2edit.align import find_faces
     from i2edit.images import to_image
 
     found = find_faces(to_image(crop))
     landmarks = torch.from_numpy(found[0].landmarks).float() if found else view.landmarks
     if w is None:
-        w = editor.inverter(crop, landmarks).w_raw
+        w = editor.inverter(crop, landmarks, progress=progress).w_raw
     with torch.no_grad():
         return View(crop, landmarks, w, *editor.draw(w))
 
@@ -264,6 +280,6 @@ def from_dialogue(
 
 
 __all__ = [
-    "INPUTS", "MODES", "Change", "EditMethod", "Shown", "TextMethod", "View", "change", "change_layers", "draw", "follow",
-    "from_dialogue", "multi_turn", "prompt", "single_turn", "texts",
+    "INPUTS", "MODES", "Change", "EditMethod", "Shown", "SingleTurn", "TextMethod", "View", "change", "change_layers", "draw",
+    "follow", "from_dialogue", "multi_turn", "prompt", "single_turn", "texts",
 ]  # fmt: skip

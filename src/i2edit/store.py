@@ -198,7 +198,7 @@ class Store:
         else:
             self.where = str(self._file)
         self._blobs, self._tmp = self.root / blobs, self.root / "tmp"
-        with self._disk():
+        with self.disk():
             for place_ in (self.root, self._blobs, self._tmp):
                 place_.mkdir(parents=True, exist_ok=True, mode=0o700)
                 place_.chmod(0o700)
@@ -323,7 +323,7 @@ class Store:
         if sha256 is None:
             raise NoSuchSession(f"The session {id} has no {name}.")
         path = self._path(sha256)
-        with self._disk(f"A file of the session ({name}) cannot be read"):
+        with self.disk(f"A file of the session ({name}) cannot be read"):
             content = path.read_bytes()
         if hashlib.sha256(content).hexdigest() != sha256:
             raise StoreUnavailable(f"A file of the session ({name}) is damaged: {path}.")
@@ -332,7 +332,7 @@ class Store:
     def tmp(self, id: str = "") -> Path:
         """A private folder for passing files of a session (or of nobody); gone when the session is deleted."""
         folder = self._tmp / hashlib.sha256(id.encode()).hexdigest()[:32] if id else self._tmp
-        with self._disk():
+        with self.disk():
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return folder
 
@@ -468,7 +468,7 @@ class Store:
         return StoreUnavailable(f"{self.where} cannot be reached: {str(error.orig).strip().splitlines()[0]}.")
 
     @contextmanager
-    def _disk(self, doing: str = "The folder of the sessions cannot be used") -> Iterator[None]:
+    def disk(self, doing: str = "The folder of the sessions cannot be used") -> Iterator[None]:
         """Errors of the disk as ours."""
         try:
             yield
@@ -486,7 +486,7 @@ class Store:
 
         if not self.root.is_dir():  # the lock would make the folder anew
             raise StoreUnavailable(f"{self.root} is gone.")
-        with self._disk():
+        with self.disk():
             lock: BaseFileLock = FileLock(self.root / ".lock", timeout=max(self.wait, 0.1), mode=0o600)
             try:
                 lock.acquire()
@@ -506,7 +506,7 @@ class Store:
             with self._begin() as db:
                 self._loosen(db, sums)
             try:
-                with self._disk():
+                with self.disk():
                     for sha256, content in zip(sums, contents, strict=True):
                         self._put(self._path(sha256), content)
                 yield sums
@@ -555,7 +555,7 @@ class Store:
             return
         with self._begin() as db:
             used = set(db.execute(select(BLOBS.c.sha256).where(BLOBS.c.sha256.in_(tuple(sums)))).scalars())
-            with self._disk():
+            with self.disk():
                 for sha256 in sums - used:
                     self._path(sha256).unlink(missing_ok=True)
                     with suppress(OSError):

@@ -10,7 +10,7 @@ computes in bf16 unless told otherwise; `precision="f32"` matches torch to 1e-3.
 
 from __future__ import annotations
 
-import os
+import sys
 import warnings
 from typing import Any
 
@@ -27,9 +27,7 @@ class FastSynthesis:
     def __init__(
         self, synthesis: Synthesis, precision: str = "f32", threads: int | None = None, layers: int = FEATURE_LAYERS
     ) -> None:
-        os.environ.setdefault("OPENVINO_TELEMETRY_DISABLE", "1")
-        import openvino
-
+        openvino = _silent_openvino()
         self._slots = synthesis.slots
         self.layers = min(layers, len(synthesis.layers))
         w = torch.zeros(1, synthesis.num_slots, synthesis.config.dim)
@@ -55,6 +53,15 @@ class FastSynthesis:
     def _one(self, w: Tensor) -> list[Tensor]:
         found = self._run(w[None].numpy())
         return [torch.from_numpy(found[i].copy()) for i in (0, 1)]
+
+
+def _silent_openvino() -> Any:
+    """OpenVINO, which reports over the network that it was imported and used. No setting turns that off; that the package it
+    does this with cannot be imported, does."""
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    import openvino
+
+    return openvino
 
 
 class _Both(torch.nn.Module):

@@ -13,6 +13,7 @@ Verbs that take a while answer when they are done. With ``Accept: application/x-
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 import traceback
@@ -415,6 +416,9 @@ def _invalid(request: Request, error: Exception) -> JSONResponse:
 
 def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException | StarletteHTTPException)
+    cause = error.__cause__
+    if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):  # an upload waits on disk
+        return _told(request, StoreFull("The disk is full, so nothing more can be taken. Make room."))
     words = {404: "There is nothing at this address.", 405: "This address does not take that kind of request."}
     return JSONResponse({"detail": words.get(error.status_code, str(error.detail))}, error.status_code, error.headers)
 

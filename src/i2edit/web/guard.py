@@ -27,7 +27,8 @@ GRADIO = re.compile(
     r"|/(assets|svelte|static)/.*"
     r"|/gradio_api/((info|startup-events|upload|upload_progress|cancel|reset|theme\.css)/?|(queue|call|heartbeat)/.*)"
 )
-OURS = re.compile(r"/(api|web)(/.*)?|/openapi\.json|/mcp/?")
+OURS = re.compile(r"/(api|web)(/.*)?|/openapi\.json")
+TOOLS = "/mcp"
 POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; media-src 'self' blob:; font-src 'self' data:; connect-src 'self' data: blob:; "
@@ -56,8 +57,10 @@ def check_binding(host: str, token: str | None) -> None:
 class Guard:
     """ASGI middleware."""
 
-    def __init__(self, app: Any, *, token: str | None = None, upload_bytes: int = 40_000_000) -> None:
-        self.app, self.token, self.upload_bytes = app, token, upload_bytes
+    def __init__(
+        self, app: Any, *, token: str | None = None, upload_bytes: int = 40_000_000, tools: bool = False
+    ) -> None:
+        self.app, self.token, self.upload_bytes, self.tools = app, token, upload_bytes, tools
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
@@ -95,7 +98,8 @@ class Guard:
             return 403, "Requests from other sites are not answered."
         if self.token is not None and not self._knows_token(scope, headers):
             return 401, "A token is needed: open the address with ?token=…, or send it as 'Authorization: Bearer …'."
-        if not (GRADIO.fullmatch(scope["path"]) or OURS.fullmatch(scope["path"])):
+        path = scope["path"]
+        if not (GRADIO.fullmatch(path) or OURS.fullmatch(path) or (self.tools and path == TOOLS)):
             return 404, "There is nothing at this address."
         length = headers.get("content-length", "0")
         if not length.isdecimal():

@@ -42,7 +42,7 @@ window.i2edit = (() => {
   function show(img, url) { // the old picture stays until the new one is there
     img.dataset.url = url;
     blob(url).then(
-      (there) => { if (img.dataset.url === url) { img.src = there; img.classList.remove("waiting"); } },
+      (there) => { if (img.dataset.url === url) { img.src = there; img.dataset.shown = url; img.classList.remove("waiting"); } },
       (error) => { if (img.dataset.url === url) { img.classList.remove("waiting"); img.title = error.message; } },
     );
   }
@@ -190,19 +190,19 @@ window.i2edit = (() => {
         return;
       }
       const video = h("video", { autoplay: true, muted: true, playsInline: true, "aria-label": "Camera" });
+      const shoot = h("button", { type: "button", className: "main", disabled: true, onclick: () => {
+        const canvas = h("canvas", { width: video.videoWidth, height: video.videoHeight });
+        canvas.getContext("2d").drawImage(video, 0, 0);
+        off();
+        canvas.toBlob((shot) => take(new File([shot], "camera.png", { type: "image/png" })), "image/png");
+      } }, "Take the picture");
+      video.addEventListener("loadeddata", () => { shoot.disabled = false; shoot.focus(); }); // before that there is no picture
       video.srcObject = camera;
       const off = () => { camera.getTracks().forEach((track) => track.stop()); idle(); };
       choose.hidden = true;
-      work.replaceChildren(video, h("div", { className: "row" },
-        h("button", { type: "button", className: "main", onclick: () => {
-          const canvas = h("canvas", { width: video.videoWidth, height: video.videoHeight });
-          canvas.getContext("2d").drawImage(video, 0, 0);
-          off();
-          canvas.toBlob((shot) => take(new File([shot], "camera.png", { type: "image/png" })), "image/png");
-        } }, "Take the picture"),
+      work.replaceChildren(video, h("div", { className: "row" }, shoot,
         h("button", { type: "button", className: "plain", onclick: off }, "Cancel")));
       work.hidden = false;
-      work.querySelector("button").focus();
     }
 
     input.addEventListener("change", () => { take(input.files[0]); input.value = ""; });

@@ -59,7 +59,7 @@ def make_page(service: Service) -> gr.Blocks:
         with gr.Row(visible=False, elem_id="i2-chat") as talking:
             with gr.Column(elem_id="i2-left"):
                 talk = gr.Chatbot(
-                    label="Conversation", elem_id="i2-talk", height=440, layout="bubble", buttons=[],
+                    label="Conversation", show_label=False, elem_id="i2-talk", height=440, layout="bubble", buttons=[],
                     feedback_options=None, render_markdown=False, sanitize_html=True, placeholder=GREETING,
                     allow_tags=False, group_consecutive_messages=False,
                 )  # fmt: skip

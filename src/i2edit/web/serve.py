@@ -1,4 +1,4 @@
-"""`i2edit web` and `i2edit mcp`: the API, the page and the guard in one process; or the MCP tools on stdin and stdout.
+"""`i2edit web` and `i2edit mcp`: the API, the page, MCP and the guard in one process; or the MCP tools on stdin and stdout.
 In: where, and what is allowed. Out: a server, until Ctrl-C.
 
 The address answers at once; the networks load behind it. Gradio's telemetry, its calls to a hub and its server-side
@@ -32,8 +32,11 @@ def quiet_gradio(store: Store) -> None:
     )  # fmt: skip
 
 
-def build(service: Service, *, token: str | None = None, page: bool = True) -> Any:
-    """The whole ASGI app: guard(API + page + our files)."""
+def build(service: Service, *, token: str | None = None, page: bool = True, folder: Path | None = None) -> Any:
+    """The whole ASGI app: guard(API + page + our files); and the MCP tools at /mcp, for the files of ``folder``.
+
+    Raises PhotoError when there is no such folder.
+    """
     from fastapi.responses import FileResponse
     from starlette.staticfiles import StaticFiles
 
@@ -44,6 +47,8 @@ def build(service: Service, *, token: str | None = None, page: bool = True) -> A
     app.mount("/web/samples", StaticFiles(directory=FOLDER / "samples"))
     for name, kind in (("page.js", "text/javascript"), ("page.css", "text/css")):
         app.get(f"/web/{name}", include_in_schema=False)(_file(FOLDER / name, kind))
+    if folder is not None:
+        _add_tools(app, service, folder)
     if page:
         quiet_gradio(service.store)
         import gradio
@@ -60,7 +65,30 @@ def build(service: Service, *, token: str | None = None, page: bool = True) -> A
             show_error=True, max_file_size=service.limits.upload_bytes, theme=theme, head=HEAD,
             enable_monitoring=False, pwa=False,
         )  # fmt: skip
-    return Guard(app, token=token, upload_bytes=service.limits.upload_bytes)
+    return Guard(app, token=token, upload_bytes=service.limits.upload_bytes, tools=folder is not None)
+
+
+def _add_tools(app: Any, service: Service, folder: Path) -> None:
+    """The MCP tools over streamable HTTP. Host, Origin and token are the guard's business, as for everything else."""
+    from mcp.server.transport_security import TransportSecuritySettings
+
+    from i2edit.web.guard import SMALL, TOOLS
+    from i2edit.web.tools import make_tools
+
+    open_to_all = TransportSecuritySettings(enable_dns_rebinding_protection=False)
+    server = make_tools(service, folder)
+    tools = server.streamable_http_app(
+        streamable_http_path=TOOLS, transport_security=open_to_all, max_request_body_size=SMALL, max_sessions=100
+    )
+    app.router.routes.extend(tools.routes)
+    inner = app.router.lifespan_context
+
+    @asynccontextmanager
+    async def lifespan(started: Any) -> AsyncIterator[Any]:
+        async with inner(started) as state, server.session_manager.run():
+            yield state
+
+    app.router.lifespan_context = lifespan
 
 
 def _file(path: Path, kind: str) -> Any:
@@ -93,6 +121,7 @@ def run(
     token: str | None = None,
     limits: Limits | None = None,
     expire_days: float | None = None,
+    folder: Path | None = None,
     say: Any = print,
 ) -> None:
     """Serves until it is stopped. Raises I2EditError."""
@@ -105,7 +134,7 @@ def run(
 
     import uvicorn
 
-    app = build(service, token=token)
+    app = build(service, token=token, folder=folder)
     inner = app.app.router.lifespan_context
 
     @asynccontextmanager

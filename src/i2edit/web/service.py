@@ -12,7 +12,6 @@ makes the next turn quick, and can be dropped at any time. Everything that a per
 
 from __future__ import annotations
 
-import io
 import json
 import re
 import secrets
@@ -40,11 +39,11 @@ from i2edit.errors import (
 from i2edit.ontology import SLOTS, EditState
 from i2edit.records import check_event
 from i2edit.store import Kept, Record, Store
-from i2edit.web import compare
 from i2edit.web.fair import FairQueue, Progress, Ticket
 
 if TYPE_CHECKING:
     from i2edit.chat import Editor
+    from i2edit.modes import SingleTurn
     from i2edit.sessions import Session
 
 VIEW_SIDE = 1024  # pixels of the longest side of a picture as the page shows it
@@ -52,6 +51,7 @@ THUMB_SIDE = 160  # and in the strip of turns
 PARTS = ("view", "photo", "crop")
 FORMATS = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
 SAMPLES = ("portrait",)  # of nobody, bundled for the demonstration
+COMPARED = ("single-turn-w", "single-turn")  # modes.py; the paper's own is as slow as opening a photo, each turn
 STARTERS = ("smile a bit", "give me bangs", "make my hair blond")
 UPLOAD_SECONDS = 1800.0  # a photo that was sent and not opened is kept so long
 UPLOADS = 32  # and so many of them
@@ -114,7 +114,7 @@ class Service:
         self._loading = threading.Lock()
         self._progress = (0.0, "loading the networks")
         self._resident: OrderedDict[str, Session] = OrderedDict()
-        self._single: OrderedDict[tuple[str, str], compare.SingleTurn] = OrderedDict()
+        self._single: OrderedDict[tuple[str, str], SingleTurn] = OrderedDict()
         self._turns = Window(self.limits.turns_a_minute)
         self._openings = Window(self.limits.openings_a_minute)
         if begin:
@@ -171,18 +171,12 @@ class Service:
 
     def check_photo(self, name: str, content: bytes) -> None:
         """Raises TooLarge for too many bytes or pixels; the pixels are counted without decoding any."""
-        import warnings
-
-        from PIL import Image
+        from i2edit.images import picture_size
 
         self.check_size(len(content))
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                width, height = Image.open(io.BytesIO(content)).size
-        except Image.DecompressionBombError:
-            width = height = self.limits.pixels
-        except Exception:  # open_photo says what is wrong with it
+            width, height = picture_size(name, content)
+        except PhotoError:  # said again where it is opened
             return
         if width * height > self.limits.pixels:
             raise TooLarge(
@@ -228,9 +222,15 @@ class Service:
     def _keep_upload(self, name: str, content: bytes) -> str:
         id = secrets.token_urlsafe(24)
         folder = self._uploads()
-        self._expire_uploads(folder)
-        (folder / f"{id}.json").write_text(json.dumps({"name": name}), encoding="utf-8")
-        (folder / id).write_bytes(content)
+        try:
+            with self.store.disk("The photo cannot be kept"):
+                self._expire_uploads(folder)
+                (folder / f"{id}.json").write_text(json.dumps({"name": name}), encoding="utf-8")
+                (folder / id).write_bytes(content)
+        except StoreError:
+            with suppress(OSError):
+                self.drop_upload(id)  # half a file
+            raise
         return id
 
     def _expire_uploads(self, folder: Path) -> None:
@@ -375,26 +375,36 @@ class Service:
     def compare(self, id: str, mode: str) -> Ticket:
         """Draws the conversation in single-turn mode, as far as it was not drawn yet → a ticket for its view; then
         `picture(…, mode=mode)` has it. Raises NoSuchSession, DataError for a mode that there is not, TooMany, Busy."""
-        if mode not in compare.MODES:
+        if mode not in COMPARED:
             raise DataError(f"There is no mode {mode[:40]!r} to compare with here.")
         self.store.version(id)
         self._turns.enter(id, "turns")
 
         def job(progress: Progress) -> dict[str, Any]:
-            from i2edit.images import encode_image
+            from i2edit.images import encode_image, to_image
+            from i2edit.modes import SingleTurn, View
 
             session = self._session(id, progress)
             session.sync()
-            states = [session.drawn(kept.state) for kept in session.turns]
-            single = self._single.pop((id, mode), None) or compare.SingleTurn(session.chat, mode)
-            for number, image in single.follow(states):
-                progress(number / (len(states) + 1), f"single-turn mode, turn {number}")
-                name = f"{mode}-{number}"
-                content = encode_image(image, "a.jpeg", generated=session.generated, quality=92).content
-                self.store.attach(id, name, content)
-            self._single[id, mode] = single
+            chat, states = session.chat, [session.drawn(kept.state) for kept in session.turns]
+            single = self._single.get((id, mode)) or SingleTurn(
+                chat.editor, chat.editor.directions, View.of(chat), chain_w=mode == "single-turn-w"
+            )
+            self._single[id, mode] = single  # who goes away in the middle finds what was drawn
+            self._single.move_to_end((id, mode))
             while len(self._single) > WITH_PICTURES:
                 self._single.popitem(last=False)
+            done = len(single.states)
+            for number, state in enumerate(states[done:], done + 1):
+                words = f"single-turn mode, turn {number}"
+
+                def tell(share: float, _: str, before: int = number - 1, words: str = words) -> None:
+                    progress((before + share) / len(states), words)
+
+                tell(0.0, "")
+                image = to_image(single.turn(state, tell).crop)
+                content = encode_image(image, "a.jpeg", generated=session.generated, quality=92).content
+                self.store.attach(id, f"{mode}-{number}", content)
             return self.view(id)
 
         return self.line.submit(id, job, long=True)
@@ -406,7 +416,7 @@ class Service:
     def close(self, id: str) -> None:
         """Deletes a conversation and everything of it, for good. Raises NoSuchSession, StoreUnavailable."""
         self._resident.pop(id, None)
-        for mode in compare.MODES:
+        for mode in COMPARED:
             self._single.pop((id, mode), None)
         self.store.delete(id)
 
@@ -438,7 +448,7 @@ class Service:
             raise NoSuchSession(f"There is no turn number {number} in this conversation.")
         if mode is not None and number:
             try:
-                return self.store.read(id, f"{mode if mode in compare.MODES else 'none'}-{number}"), "image/jpeg"
+                return self.store.read(id, f"{mode if mode in COMPARED else 'none'}-{number}"), "image/jpeg"
             except NoSuchSession:
                 raise NoSuchSession("This comparison was not drawn yet.") from None
         if part == "view" and kind == "jpeg" and side in (None, VIEW_SIDE, THUMB_SIDE):
