@@ -366,7 +366,7 @@ def test_table_4_on_the_ffhq_stack(
     assert all(r["stack"] == "ffhq" and r["n"] == 2 and r["weights"]["clip"] == files["clip"] for r in rows)
     assert {"id:arcface", "minrel", "avgrel"} <= set(rows[1]["metrics"])
     line = next(x for x in found.splitlines() if x.startswith("| optimise | multi-turn | UER |"))
-    assert line.count("†") == 4  # ArcFace; what the face is opened by; but not relevance: the measuring model is not the CLIP
+    assert line.count("†") == 4  # ArcFace; what opened the face; not relevance: another model measures
     pictures = [np.asarray(Image.open(out / "photos" / "d1" / f"{name}.jpg")) for name in
                 ("no-edit.multi-turn.UER.plain", "optimise.multi-turn.UER.plain", "optimise.multi-turn.Dial.plain")]  # fmt: skip
     assert not np.array_equal(pictures[0], pictures[1]) and not np.array_equal(pictures[1], pictures[2])
