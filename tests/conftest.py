@@ -6,9 +6,10 @@ shipped directions, LPIPS and the descriptor with random weights. Unmarked tests
 
 from __future__ import annotations
 
+import random
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ from i2edit.records import Act, Outcome
 if TYPE_CHECKING:
     from i2edit.chat import Chat, Editor
     from i2edit.edit.directions import Directions
+    from i2edit.facetext import FaceText
     from i2edit.nets.mobile import Generator, Synthesis
 
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # as nets/fast.py: it would call home
@@ -192,6 +194,38 @@ def untaught_model() -> Any:
 def untaught(untaught_model: Any, monkeypatch: pytest.MonkeyPatch) -> Untaught:
     monkeypatch.setattr("i2edit.dialogue.seq2seq.MAX_REPLY", 3)  # its own sentences are babble: short babble is enough
     return Untaught(untaught_model)
+
+
+def words_of(texts: Sequence[str]) -> Any:
+    """A tokenizer of all the words of some texts."""
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+
+    split = pre_tokenizers.BertPreTokenizer()
+    words = sorted({word for text in texts for word, _ in split.pre_tokenize_str(text.lower())})
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *words]
+    made = Tokenizer(models.WordPiece({piece: i for i, piece in enumerate(pieces)}, unk_token="[UNK]"))
+    made.normalizer, made.pre_tokenizer = normalizers.BertNormalizer(lowercase=True), split
+    return made
+
+
+@pytest.fixture
+def tiny_model() -> FaceText:
+    """A face–text encoder that has learned nothing; texts of up to 14 word pieces."""
+    from i2edit.captions import caption
+    from i2edit.data.descriptions import describe
+    from i2edit.facetext import FaceText, Size
+    from i2edit.nets.lpips import LPIPS
+    from i2edit.ontology import VALUES, Belief
+
+    rng = random.Random(0)
+    texts = [*VALUES, "a face with without hello no", *(describe(rng).text for _ in range(300))]
+    tokenizer = words_of([*texts, *(caption(Belief.of(value)) for value in VALUES)])
+    torch.manual_seed(0)
+    size = Size(
+        dim=32, side=64, grid=2, kept=(2, 2, 4, 4, 4), hidden=16, vocabulary=tokenizer.get_vocab_size(), width=32, inner=64, heads=2,
+        layers=1, tokens=16,
+    )  # fmt: skip
+    return FaceText(tokenizer, LPIPS("alex"), size).eval().requires_grad_(False)
 
 
 @pytest.fixture(scope="session")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import random
 import sys
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,8 +24,8 @@ from i2edit.data.faces import LabelledFace
 from i2edit.data.phrases import WORDING, families
 from i2edit.edit.directions import Directions, label_of
 from i2edit.errors import MessageError, WeightsError
-from i2edit.facetext import FaceText, Size
-from i2edit.nets.lpips import LPIPS
+from i2edit.facetext import FaceText
+from i2edit.modes import prompt
 from i2edit.ontology import VALUES, EditState
 from i2edit.train import facetext as training
 
@@ -33,31 +33,6 @@ if TYPE_CHECKING:
     pass
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-TINY = Size(
-    dim=32, side=64, grid=2, kept=(2, 2, 4, 4, 4), hidden=16, vocabulary=0, width=32, inner=64, heads=2, layers=1, tokens=16
-)  # fmt: skip
-
-
-def words_of(texts: Sequence[str]) -> Any:
-    """A tokenizer of all the words of some texts."""
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
-
-    split = pre_tokenizers.BertPreTokenizer()
-    words = sorted({word for text in texts for word, _ in split.pre_tokenize_str(text.lower())})
-    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *words]
-    made = Tokenizer(models.WordPiece({piece: i for i, piece in enumerate(pieces)}, unk_token="[UNK]"))
-    made.normalizer, made.pre_tokenizer = normalizers.BertNormalizer(lowercase=True), split
-    return made
-
-
-@pytest.fixture
-def tiny_model() -> FaceText:
-    rng = random.Random(0)
-    tokenizer = words_of([*VALUES, "a face with without hello no", *(describe(rng).text for _ in range(300))])
-    torch.manual_seed(0)
-    return FaceText(tokenizer, LPIPS("alex"), replace(TINY, vocabulary=tokenizer.get_vocab_size())).eval()
-
-
 # ------------------------------------------------------------------------------------------------ vectors
 
 
@@ -86,12 +61,23 @@ def test_a_text_does_not_depend_on_its_company(tiny_model: FaceText) -> None:
     assert torch.allclose(alone[0], company[1], atol=1e-5)
 
 
-def test_long_texts_lose_their_beginning(tiny_model: FaceText) -> None:
-    many = " ".join(["lipstick"] * 40)
-    assert torch.allclose(tiny_model.embed_texts([f"bangs {many}"]), tiny_model.embed_texts([many]), atol=1e-6)
-    assert not torch.allclose(tiny_model.embed_texts([f"{many} bangs"]), tiny_model.embed_texts([many]), atol=1e-3)
-    assert tiny_model.cut("bangs") == 0
-    assert tiny_model.cut(many) == pytest.approx(26 / 40)
+def test_no_text_is_cut_without_a_word(tiny_model: FaceText) -> None:
+    assert tiny_model.embed_texts([" ".join(["lipstick"] * 14)]).shape == (1, 32)
+    with pytest.raises(MessageError, match="has 15 word pieces; the face–text model takes 14"):
+        tiny_model.embed_texts(["bangs", " ".join(["lipstick"] * 15)])
+
+
+def test_in_training_long_texts_lose_their_beginning(tiny_model: FaceText) -> None:
+    many = " ".join(["lipstick"] * 14)
+    assert torch.equal(tiny_model.ids([f"bangs {many}"], cut=True), tiny_model.ids([many]))
+    assert not torch.equal(tiny_model.ids([f"{many} bangs"], cut=True), tiny_model.ids([many]))
+
+
+def test_a_dialogue_as_prompt_is_cut_at_the_encoder_s_limit_and_the_share_is_told(tiny_model: FaceText) -> None:
+    words = ["bangs", *["lipstick"] * 19]
+    text, share = prompt(SimpleNamespace(image_text=tiny_model), [" ".join(words[:5]), " ".join(words[5:])])  # type: ignore[arg-type]
+    assert text == " ".join(words[6:]) and share == pytest.approx(6 / 20)
+    assert prompt(SimpleNamespace(image_text=tiny_model), ["bangs"]) == ("bangs", 0.0)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("empty", ["", "  ", "\n"])

@@ -18,12 +18,12 @@ from tiny_bench import Colours, Pooled, Words, found_faces
 from torch.nn import functional as F
 
 from i2edit.assets import FOLDER
+from i2edit.captions import caption
 from i2edit.cli import app
 from i2edit.errors import DataError, I2EditError, WeightsError
 from i2edit.images import open_photo, to_image, to_tensor
 from i2edit.metrics import image as metrics
 from i2edit.metrics.image import (
-    TEXTS,
     Measured,
     Scorer,
     VGGFeatures,
@@ -34,6 +34,7 @@ from i2edit.metrics.image import (
     fid,
     interval,
     kid,
+    load_image_text,
     load_model,
     metrics_text,
     min_rel,
@@ -43,7 +44,7 @@ from i2edit.metrics.image import (
 from i2edit.nets.dlibface import DlibFace
 from i2edit.nets.inception import Inception, resized
 from i2edit.nets.lpips import LPIPS
-from i2edit.ontology import VALUES
+from i2edit.ontology import VALUES, Belief
 
 torch.set_num_threads(1)
 
@@ -101,10 +102,6 @@ def test_average_and_least_relevance_are_the_papers_equations() -> None:
     found = relevance(*unit)
     assert found[0].tolist() == pytest.approx(cosines)
     assert avg_rel(found) == pytest.approx(sum(cosines) / 3) and min_rel(found) == pytest.approx(min(cosines))
-
-
-def test_every_value_has_a_text_of_its_own() -> None:
-    assert tuple(TEXTS) == VALUES and len(set(TEXTS.values())) == len(VALUES)
 
 
 # ------------------------------------------------------------------------------------------------ intervals
@@ -248,7 +245,7 @@ def test_a_pair_is_measured_by_its_networks(scorer: Scorer) -> None:
     x = F.interpolate(to_tensor(a), size=256, mode="area"), F.interpolate(to_tensor(b), size=256, mode="area")
     assert found.scores["lpips:alex"] == pytest.approx(float(scorer.lpips(*x)))
     picture = Words().embed_images(to_tensor(b))[0]
-    cosines = [float(picture @ Words().embed_texts([TEXTS[v]])[0]) for v in ("bangs", "lipstick")]
+    cosines = [float(picture @ Words().embed_texts([caption(Belief.of(v))])[0]) for v in ("bangs", "lipstick")]
     assert found.scores["avgrel"] == pytest.approx(sum(cosines) / 2) and found.scores["minrel"] == pytest.approx(
         min(cosines)
     )
@@ -271,6 +268,14 @@ def test_without_a_model_nothing_is_made_up(scorer: Scorer) -> None:
     found = scorer(noise(1), noise(2), ("bangs",)).scores
     assert set(found) == {"lpips:alex", "id:dlib", "id-distance:dlib"}
     assert set(scorer.unscored) == {"minrel, avgrel", "judge"} and "avgrel" not in scorer.names
+
+
+def test_without_a_feature_network_there_is_no_fid(scorer: Scorer) -> None:
+    scorer.features = None
+    pairs = [scorer(noise(n), noise(n + 1), ()) for n in (1, 2)]
+    again = [Measured.from_json(json.loads(json.dumps(pair.to_json()))) for pair in pairs]
+    assert scorer.names[0] == "lpips:alex" and pairs[0].original is None and again[1].edited is None
+    assert set(statistics(again, scorer.feature_name)) == {"lpips:alex", "id:dlib", "id-distance:dlib"}
 
 
 def test_without_a_face_identity_is_not_scored(scorer: Scorer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -348,7 +353,9 @@ def test_unknown_losses_missing_folders_and_doubled_names_are_explained(
         evaluate_folders(a, b, beliefs, lambda: scorer)
 
 
-def test_models_are_named_by_module_and_callable() -> None:
+def test_models_are_named_by_module_and_callable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("i2edit.facetext.FaceText.from_assets", Words)
+    assert isinstance(load_image_text("facetext"), Words) and isinstance(load_image_text("tiny_bench:Words"), Words)
     assert isinstance(load_model("tiny_bench:Words"), Words)
     assert load_model("pathlib:Path:a/b:c") == Path("a/b:c")
     for wrong in ("words", "tiny_bench:Nothing", "nowhere_at_all:X"):

@@ -13,7 +13,8 @@ from record_references import TEXTS, latents
 from test_ffhq_nets import CLOSE, apart, recorded
 from torch import Tensor
 
-from i2edit.edit.optimise import Optimise, Settings, prompt, ramp
+from i2edit.captions import caption, listed
+from i2edit.edit.optimise import Optimise, Settings, ramp
 from i2edit.nets import stylegan2
 from i2edit.nets.arcface import ArcFace
 from i2edit.nets.clip import CLIP
@@ -174,7 +175,7 @@ def test_a_belief_is_one_layer_and_strength_scales_its_step(optimise: Optimise) 
     assert optimise.layers(W, EditState()) == [] and optimise.edit(W, EditState()) is W
     state = EditState.of("smiling", "blond hair")
     (layer,) = optimise.layers(W, state)
-    assert layer.base is W and layer.state == state and torch.equal(layer.w, optimise.find(W, prompt(state.belief)).w)
+    assert layer.base is W and layer.state == state and torch.equal(layer.w, optimise.find(W, caption(state.belief)).w)
     half = optimise.edit(W, state.with_strength("smiling", 0.5).with_strength("blond hair", 0.5))
     assert torch.allclose(half - W, (layer.w - W) / 2, atol=1e-6) and (half - W).abs().max() > 1e-3
     mixed = optimise.edit(W, state.with_strength("smiling", 2.0))
@@ -200,12 +201,25 @@ def test_a_belief_is_one_layer_and_strength_scales_its_step(optimise: Optimise) 
     ],
 )
 def test_beliefs_read_as_people_say_them(values: tuple[str, ...], text: str) -> None:
-    assert prompt(Belief.of(*values)) == text
+    assert caption(Belief.of(*values)) == text
+
+
+def test_a_belief_as_a_list_says_each_attribute_as_if_alone() -> None:
+    assert listed(Belief.of("smiling", "wavy hair", "blond hair")) == (
+        "a smiling person, a person with blond hair, a person with wavy hair"
+    )
+    assert listed(Belief.of("lipstick")) == caption(Belief.of("lipstick")) and listed(Belief()) == "a person"
+
+
+def test_the_text_is_that_of_the_editor(optimise: Optimise) -> None:
+    optimise.settings, optimise.text = replace(optimise.settings, steps=4), listed
+    state = EditState.of("smiling", "blond hair")
+    assert torch.equal(optimise.edit(W, state), optimise.find(W, "a smiling person, a person with blond hair").w)
 
 
 def test_every_value_is_in_its_text() -> None:
-    texts = {value: prompt(Belief.of(value)) for value in VALUES}
+    texts = {value: caption(Belief.of(value)) for value in VALUES}
     assert len(set(texts.values())) == len(VALUES)
     for value, text in texts.items():
         assert value in text or value == "no smiling"
-        assert prompt(Belief.of(value, "bangs" if value != "receding hairline" else "sad")) != text or value == "bangs"
+        assert caption(Belief.of(value, "bangs" if value != "receding hairline" else "sad")) != text or value == "bangs"

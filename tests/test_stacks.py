@@ -20,13 +20,17 @@ from PIL import Image
 from torch.nn import functional as F
 
 from i2edit import cli
+from i2edit.captions import caption, listed
 from i2edit.chat import Editor
+from i2edit.edit.optimise import Optimise
 from i2edit.errors import DataError, I2EditError, WeightsError
+from i2edit.facetext import FaceText
+from i2edit.nets.clip import CLIP
 from i2edit.nets.e4e import Encoder
 from i2edit.nets.mobile import NUM_SLOTS
 from i2edit.nets.slots import carried
-from i2edit.ontology import EditState
-from i2edit.stacks import Choice
+from i2edit.ontology import Belief, EditState
+from i2edit.stacks import Choice, named, wording
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 SIZES = (16, 16, 12, 8, 8)  # channels from 4² to 64²
@@ -90,7 +94,7 @@ def run(*words: str, monkeypatch: pytest.MonkeyPatch) -> int:
     [
         ({"stack": "ffhq"}, "--stack ffhq --editor directions needs --encoder "),
         ({"stack": "ffhq", "editor": "optimise", "encoder": "a"}, "needs --arcface .*; --clip "),
-        ({"editor": "optimise"}, "--stack mobile --editor optimise needs --clip "),
+        ({"stack": "ffhq", "editor": "optimise", "encoder": "a", "arcface": "b"}, "--editor optimise needs --clip "),
         ({"encoder": "a", "arcface": "b"}, "--encoder, --arcface are for --stack ffhq"),
         ({"stack": "stylegan3"}, "stack is mobile or ffhq, not 'stylegan3'"),
         ({"l2": "l1"}, "l2 is squared or norm, not 'l1'"),
@@ -224,8 +228,11 @@ def test_e4e_gives_w_and_the_default_generator_tells_where_things_are(
     assert chat.w_raw.shape == (10, 512) and chat.w_seen is not None and chat.w_seen.shape == (NUM_SLOTS, 512)
     assert chat.raw.shape == chat.crop.shape == (1, 3, 1024, 1024)
     seen = default_parts["segmenter"](chat.w_seen)
-    assert all(torch.equal(mask, seen[name]) for name, mask in chat._segment(chat.w_raw).items())
-    edited = chat._segment(editor.edits.layers(chat.w_raw, EditState.of("bangs"))[0].w)
+    assert all(
+        torch.equal(mask, seen[name]) for name, mask in editor.segment(chat.w_raw, chat.w_raw, chat.w_seen).items()
+    )
+    bangs = editor.edits.layers(chat.w_raw, EditState.of("bangs"))[0].w
+    edited = editor.segment(bangs, chat.w_raw, chat.w_seen)
     assert any(not torch.equal(mask, seen[name]) for name, mask in edited.items())
     assert chat.opening["lpips"] > 0 and chat.present == editor.directions.present(chat.w_seen)
 
@@ -265,10 +272,21 @@ def test_seeds_are_of_the_generator_that_was_given(ffhq: Callable[..., Editor], 
     assert chat.w_seen is not None and torch.allclose(chat.w_seen, chat.w_raw[:1].expand(NUM_SLOTS, -1), atol=1e-6)
 
 
+@pytest.fixture
+def facetext(tiny_model: FaceText, monkeypatch: pytest.MonkeyPatch) -> FaceText:
+    """The tiny face–text encoder in the place of the shipped one."""
+    monkeypatch.setattr(FaceText, "from_assets", lambda: tiny_model)
+    return tiny_model
+
+
+@pytest.mark.parametrize("given", [True, False])
 def test_the_papers_editor_on_the_default_stack(
-    default_parts: dict[str, Any], files: dict[str, str], scripted: Any
+    default_parts: dict[str, Any], files: dict[str, str], facetext: FaceText, scripted: Any, given: bool
 ) -> None:
-    editor = Editor.load(Choice(editor="optimise", clip=files["clip"], steps=2))
+    """It follows the face–text encoder, or the CLIP that is given."""
+    editor = Editor.load(Choice(editor="optimise", clip=files["clip"] if given else None, steps=2))
+    assert isinstance(editor.edits, Optimise)
+    assert isinstance(editor.edits.image_text, CLIP) if given else editor.edits.image_text is facetext
     editor.dialogue = scripted
     chat = editor.open_seed(5)
     assert chat.w_raw.shape == (NUM_SLOTS, 512)
@@ -276,3 +294,103 @@ def test_the_papers_editor_on_the_default_stack(
     assert reply.image.tobytes() != chat.photo.tobytes() and reply.parts["edit"] > 0
     plain = Editor.load()
     assert plain.edits is plain.directions
+
+
+def test_chat_with_the_papers_editor_needs_nothing_more(
+    default_parts: dict[str, Any], facetext: FaceText, monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """`i2edit chat --editor optimise --steps N` on what ships."""
+    monkeypatch.chdir(tmp_path)
+    lines = iter(["give me bangs", "/quit"])
+    monkeypatch.setattr(cli, "read_line", lambda: next(lines, None))
+    words = ["chat", "--face-seed", "7", "--editor", "optimise", "--steps", "2", "--out", "out"]
+    code = run(*words, monkeypatch=monkeypatch)
+    said = capsys.readouterr()
+    assert code == 0, said.err
+    assert "hairstyle: bangs" in said.out and "Editing: optimising" in said.err
+    assert (tmp_path / "out" / "turn-1.png").is_file()
+
+
+def test_the_face_text_encoder_is_told_a_list_unless_it_is_too_long(facetext: FaceText, files: dict[str, str]) -> None:
+    two, many = Belief.of("angry", "bangs"), Belief.of("angry", "bangs", "goatee", "lipstick", "pale skin")
+    assert wording(facetext)(two) == listed(two) and wording(facetext)(many) == caption(many) != listed(many)
+    assert wording(CLIP.from_pretrained(files["clip"]))(two) == caption(two)
+
+
+def test_table_4_on_the_ffhq_stack(
+    default_parts: dict[str, Any],
+    files: dict[str, str],
+    facetext: FaceText,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """`i2edit bench table4 --stack ffhq`, both editors, the photo inverted by e4e, and again by a single-turn step."""
+    from i2edit.metrics.image import VGGFeatures
+
+    monkeypatch.setattr(VGGFeatures, "__init__", lambda self: None)
+    monkeypatch.setattr(VGGFeatures, "__call__", lambda self, x: F.adaptive_avg_pool2d(x, 4).flatten(1))
+    said = [{"user": user, "system": "Done.", "belief": belief} for user, belief in (
+        ("bangs please", {"hairstyle": ["bangs"]}),
+        ("and pale", {"hairstyle": ["bangs"], "makeup": ["pale skin"]}),
+    )]  # fmt: skip
+    lines = [json.dumps({"dialogue_id": f"d{n}", "image_id": f"seed:{n}", "turns": said}) for n in (1, 2)]
+    (tmp_path / "d.jsonl").write_text("\n".join(lines))
+    out = tmp_path / "out"
+    words = ["bench", "table4", "--n", "2", "--dialogues", str(tmp_path / "d.jsonl"), "--out", str(out)]
+    words += [
+        "--editor",
+        "directions,optimise",
+        "--mode",
+        "multi-turn,single-turn",
+        "--input",
+        "UER,Dial",
+        "--compositing",
+        "no",
+    ]
+    words += [
+        "--stack",
+        "ffhq",
+        "--steps",
+        "4",
+        *(word for name, file in files.items() for word in (f"--{name}", file)),
+    ]
+    with pytest.raises(I2EditError, match="does not follow free text"):
+        run_app(words)
+    words[words.index("directions,optimise")] = "optimise"
+    found = run_app(words)
+    rows = [json.loads(line) for line in (out / "results.jsonl").read_text().splitlines()]
+    assert {(r["editor"], r["mode"], r["input"]) for r in rows if r["editor"] != "no edit"} == {
+        ("optimise", mode, said) for mode in ("multi-turn", "single-turn") for said in ("UER", "Dial")
+    }
+    assert all(r["stack"] == "ffhq" and r["n"] == 2 and r["weights"]["clip"] == files["clip"] for r in rows)
+    assert {"id:arcface", "minrel", "avgrel"} <= set(rows[1]["metrics"])
+    line = next(x for x in found.splitlines() if x.startswith("| optimise | multi-turn | UER |"))
+    assert line.count("†") == 4  # ArcFace; what opened the face; not relevance: another model measures
+    pictures = [np.asarray(Image.open(out / "photos" / "d1" / f"{name}.jpg")) for name in
+                ("no-edit.multi-turn.UER.plain", "optimise.multi-turn.UER.plain", "optimise.multi-turn.Dial.plain")]  # fmt: skip
+    assert not np.array_equal(pictures[0], pictures[1]) and not np.array_equal(pictures[1], pictures[2])
+
+
+def run_app(words: list[str]) -> str:
+    """What a command prints; its errors are raised."""
+    from typer.testing import CliRunner
+
+    done = CliRunner().invoke(cli.app, words)
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def test_what_is_named_by_module_and_callable() -> None:
+    found, arguments = named("pathlib:Path.home")
+    assert found() == Path.home() and arguments == ()
+    assert named("pathlib:Path:a/b:c") == (Path, ("a/b:c",))
+    for wrong, said in (
+        ("paint", "The editor is named as"),
+        (":x", "named as"),
+        ("os:paint", "editor os:paint cannot be found"),
+    ):
+        with pytest.raises(I2EditError, match=said):
+            named(wrong, "editor")

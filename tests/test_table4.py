@@ -10,7 +10,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -22,12 +24,17 @@ from tiny_bench import CELLS, DIALOGUES, SETTINGS, found_faces, make_kit, turn
 from i2edit.bench import forgetting, photos, table4
 from i2edit.bench.photos import Kit, Run, draw_dialogues, load_kit, losses_of
 from i2edit.bench.table4 import Cell, cells_of, table4_text
+from i2edit.edit.optimise import Optimise
+from i2edit.edit.optimise import Settings as Optimising
 from i2edit.errors import DataError, I2EditError, NoFaceFound, OutputError
 from i2edit.images import read_source_type
 from i2edit.invert import Settings
 from i2edit.metrics.image import Measured, fid
+from i2edit.modes import MODES
+from i2edit.nets.mobile import USED_SLOTS
 from i2edit.ontology import EXCLUDES
 from i2edit.records import Dialogue
+from i2edit.stacks import Choice
 
 torch.set_num_threads(1)
 HERE = Path(__file__).parent
@@ -244,7 +251,8 @@ def test_the_released_test_split_is_drawn_from_and_grows() -> None:
 
 def test_settings_that_make_no_sense_are_explained(tmp_path: Path) -> None:
     for wrong, said in (
-        ({"opening": "magic"}, "by inversion or seed"), ({"stack": "cloud"}, "no stack"), ({"editors": ()}, "at least one editor"),
+        ({"opening": "magic"}, "by inversion or seed"), ({"editors": ()}, "at least one editor"),
+        ({"editors": ("optimise",), "choice": Choice(stack="ffhq", encoder="a")}, "needs --arcface .*; --clip"),
         ({"steps_scale": 0.0}, "share of the inverter's steps"), ({"editors": ("a", "a")}, "each of them once"),
     ):  # fmt: skip
         with pytest.raises(I2EditError, match=said):
@@ -253,6 +261,80 @@ def test_settings_that_make_no_sense_are_explained(tmp_path: Path) -> None:
         load_kit(Run(editors=("paint",)))
     with pytest.raises(I2EditError, match="cannot be found"):
         load_kit(Run(editors=("nowhere:Paint",)))
+
+
+def test_losses_are_those_of_the_stack_and_of_the_model_that_measures() -> None:
+    def marked(**more: Any) -> set[str]:
+        return set(losses_of(Run(editors=("optimise",), opening="seed", **more), {"optimise": None})["optimise"])  # type: ignore[dict-item]
+
+    relevance, dlib = {"avgrel", "minrel", "relevance:first"}, {"id:dlib", "id-distance:dlib"}
+    assert marked() == relevance | dlib
+    assert marked(image_text="mine:Model") == marked(choice=Choice(clip="folder")) == dlib
+    assert marked(choice=Choice(clip="folder"), image_text="mine:Model:folder") == relevance | dlib
+    ffhq = Choice(stack="ffhq", encoder="a", clip="folder")
+    assert marked(choice=ffhq, arcface="b.pth") == {"id:arcface"}
+
+
+def test_any_inverter_s_steps_are_scaled() -> None:
+    @dataclass(frozen=True)
+    class Other:
+        refine_steps: int = 10
+        steps: int = 0
+        lr: float = 0.5
+
+    assert photos.scaled(Settings(), 0.1) == Settings(preview_steps=7, picture_steps=1)
+    assert photos.scaled(Settings(preview_steps=3, picture_steps=2), 0.1) == Settings(preview_steps=1, picture_steps=0)
+    assert photos.scaled(Other(), 0.5) == Other(refine_steps=5)  # type: ignore[arg-type, comparison-overlap]
+    own, asked = SimpleNamespace(settings=Other()), SimpleNamespace(settings=Settings())
+    photos.scale_steps(SimpleNamespace(settings=own.settings, default=asked), 0.1)
+    assert asked.settings == Settings(preview_steps=7, picture_steps=1)
+    photos.scale_steps(own, 2)
+    assert own.settings == Other(refine_steps=20)
+    photos.scale_steps(object(), 0.5)  # an inverter without steps
+
+
+def test_optimise_follows_beliefs_and_dialogues(kit: Kit, tiny_model: Any, tmp_path: Path) -> None:
+    editor = kit.editor
+    optimise = Optimise(
+        editor.generator.preview, tiny_model, lambda picture, w: picture.mean((2, 3)), USED_SLOTS, Optimising(steps=4, pull=0.1)  # type: ignore[union-attr]
+    )  # fmt: skip
+    settings = replace(SETTINGS, editors=("optimise",))
+    methods: dict[str, Any] = {"optimise": optimise}
+    other = Kit(settings, editor, methods, kit.scorer, losses_of(settings, methods))
+    cells = cells_of(["optimise"], MODES[:2], ["UER", "Dial"], [False])
+    talk = Dialogue(
+        "long", "seed:3", (turn("please give me bangs " * 5, "bangs"), turn("and lipstick", "bangs", "lipstick"))
+    )
+    found = table4.run(tmp_path / "x", settings, [talk], cells, make=lambda run: other)
+    cut = found["prompt_cut"]
+    assert cut["optimise, multi-turn, Dial, plain"] > cut["optimise, single-turn, Dial, plain"] > 0
+    pictures = {(tmp_path / "x" / "photos" / "long" / f"{cell.key}.jpg").read_bytes() for cell in cells}
+    assert len(pictures) == len(cells)
+    assert "of the words did not fit the prompt" in table4_text(found)
+
+
+def test_the_benches_measure_with_the_shipped_encoder_and_load_no_more_than_they_need(
+    kit: Kit, tiny_model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+    monkeypatch.setattr("i2edit.facetext.FaceText.from_assets", lambda: tiny_model)
+    monkeypatch.setattr("i2edit.metrics.image.VGGFeatures", lambda: made.append("vgg"))
+    monkeypatch.setattr("i2edit.nets.lpips.LPIPS.from_weights", lambda self: self)
+    monkeypatch.setattr("i2edit.nets.dlibface.DlibFace.from_weights", lambda: kit.editor.face)
+    monkeypatch.setattr("i2edit.chat.Editor.load", lambda choice: kit.editor)
+    assert load_kit(Run()).scorer.image_text is tiny_model and made == ["vgg"]
+    weights = table4.weights_used(Run())
+    assert weights["image_text"] == "facetext" and len(weights["facetext"]) == 12 and "lpips-vgg" in weights
+    used: list[Kit] = []
+
+    def make(run: Run) -> Kit:
+        used.append(load_kit(run))
+        return used[-1]
+
+    modes = ["multi-turn"]
+    found = forgetting.run(tmp_path / "f", Run(opening="seed"), DIALOGUES[:2], turns=1, modes=modes, make=make)
+    assert made == ["vgg"] and used[0].scorer.features is None and "relevance:first" in found["rows"][0]["metrics"]
+    assert "lpips-vgg" not in found["rows"][0]["weights"]
 
 
 def test_another_run_or_other_files_are_not_touched(

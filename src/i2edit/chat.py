@@ -136,15 +136,28 @@ class Editor:
 
         return stacks.load(choice or stacks.Choice(), progress or (lambda share, name: None), editing, dialogue)
 
-    def draw(self, w: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        """The picture [1, 3, S, S] of w [slots, dim] and its segmentation, in one pass where the generator can do that."""
+    def draw(
+        self, w: torch.Tensor, raw: torch.Tensor | None = None, seen: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """The picture [1, 3, S, S] of w [slots, dim] and its segmentation (`segment`), in one pass where the generator can do that."""
         from i2edit.nets.mobile import FEATURE_LAYERS
 
         both = getattr(self.picture, "with_features", None)
-        if both is None:
-            return self.picture(w[None]), self.segmenter(w)
+        if both is None or (seen is not None and len(w) != len(seen)):
+            return self.picture(w[None]), self.segment(w, raw, seen)
         picture, features = both(w[None], FEATURE_LAYERS)
         return picture, self.segmenter.read(features[0])
+
+    def segment(
+        self, w: torch.Tensor, raw: torch.Tensor | None = None, seen: torch.Tensor | None = None
+    ) -> dict[str, torch.Tensor]:
+        """The segmentation of w. The segmenter knows the default generator's: another's w is carried over as an edit, by the photo's w
+        ``raw`` there and ``seen`` [23, 512] in the default one."""
+        from i2edit.nets.slots import carried
+
+        if raw is not None and seen is not None and len(w) != len(seen):
+            w = seen + carried(w - raw, len(seen))
+        return self.segmenter(w)
 
     def open(
         self, photo: str | Path | Image.Image | Photo, face: int | None = None, *, progress: Progress | None = None
@@ -245,7 +258,7 @@ class Chat:
 
         self.conversation = Conversation()
         self._seen = self.w_raw if self.w_seen is None else self.w_seen
-        before = self._segment(self.w_raw)
+        before = self.editor.segment(self.w_raw, self.w_raw, self._seen)
         with torch.no_grad():
             self._person = self._describe(self.crop)
         self._pictures: dict[EditState, Picture] = {}
@@ -424,17 +437,8 @@ class Chat:
         """The generator's picture of w and its segmentation; the last few are remembered, because most turns change one layer."""
         key = w.numpy().tobytes()
         if key not in self._drawn:
-            known = len(w) == len(self._seen)  # the segmenter's own generator
-            self._drawn[key] = self.editor.draw(w) if known else (self.editor.picture(w[None]), self._segment(w))
+            self._drawn[key] = self.editor.draw(w, self.w_raw, self._seen)
         return _remember(self._drawn, key)
-
-    def _segment(self, w: torch.Tensor) -> dict[str, torch.Tensor]:
-        """The segmentation of a w of this photo. The segmenter knows the default generator's: other w's are carried over as edits."""
-        from i2edit.nets.slots import carried
-
-        if len(w) != len(self._seen):
-            w = self._seen + carried(w - self.w_raw, len(self._seen))
-        return self.editor.segmenter(w)
 
     def _describe(self, crop: torch.Tensor) -> torch.Tensor:
         import torch

@@ -165,18 +165,20 @@ def chosen_dialogue(folder: Path | None, name: str | None, base_url: str | None)
 
 
 def takes_choice(command: Callable[..., None]) -> Callable[..., None]:
-    """Gives a command one option for each field of `stacks.Choice` and hands them over together, as `choice`."""
+    """Gives a command one option for each field of `stacks.Choice` and hands them over together, as `choice`; fields of which the command
+    has an option of its own keep their default."""
     hints = get_type_hints(command, include_extras=True)
     kinds = get_type_hints(Choice)
     own = [p.replace(annotation=hints[p.name]) for p in signature(command).parameters.values() if p.name != "choice"]
     chosen = [
         Parameter(f.name, Parameter.KEYWORD_ONLY, default=f.default, annotation=Annotated[kinds[f.name], _flag(f)])
         for f in fields(Choice)
+        if f.name not in hints
     ]
 
     @wraps(command)
     def run(**given: Any) -> None:
-        command(choice=Choice(**{f.name: given.pop(f.name) for f in fields(Choice)}), **given)
+        command(choice=Choice(**{p.name: given.pop(p.name) for p in chosen}), **given)
 
     run.__signature__ = Signature([*own, *chosen])  # type: ignore[attr-defined]
     run.__annotations__ = {p.name: p.annotation for p in (*own, *chosen)}
@@ -623,9 +625,8 @@ def bench_table3(
 
 NumberOption = Annotated[int, typer.Option("--n", help="Photos, each with its dialogue.", min=1)]
 EditorsOption = Annotated[
-    str, typer.Option("--editor", help="Editors, separated by commas: directions, or MODULE:CALLABLE.")
+    str, typer.Option("--editor", help="Editors, separated by commas: directions, optimise, or MODULE:CALLABLE.")
 ]
-StackOption = Annotated[str, typer.Option(help="The networks: mobile.")]
 DialoguesOption = Annotated[
     Path | None, typer.Option("--dialogues", help="Dialogues (JSON lines; default: the released test split).")
 ]
@@ -648,26 +649,32 @@ FeaturesOption = Annotated[
     Path | None, typer.Option(help="FID's Inception weights (default: VGG-16 from LPIPS' package).")
 ]
 ImageTextOption = Annotated[
-    str | None,
-    typer.Option("--image-text", help="The image–text model of AvgRel and MinRel, MODULE:CALLABLE[:ARGUMENT]."),
+    str,
+    typer.Option(
+        "--image-text",
+        help="The image–text model of AvgRel and MinRel: facetext (shipped), or MODULE:CALLABLE[:ARGUMENT].",
+    ),
 ]
 JudgeOption = Annotated[str | None, typer.Option(help="The second judge, MODULE:CALLABLE[:ARGUMENT].")]
 ArcFaceOption = Annotated[
-    str | None, typer.Option(help="A second face descriptor, MODULE:CALLABLE[:ARGUMENT], for id:arcface.")
+    str | None,
+    typer.Option(
+        help="A second face descriptor for id:arcface, model_ir_se50.pth or MODULE:CALLABLE[:ARGUMENT]; ffhq with optimise: the former."
+    ),
 ]
 SeedDrawOption = Annotated[int, typer.Option("--seed", help="Draws the photos and the bootstrap.", min=0)]
 
 
 def _run_settings(
-    editor: str, stack: str, opening: str, steps_scale: float, seed: int, threads: int, ray: str | None,
-    features: Path | None, image_text: str | None, judge: str | None, arcface: str | None, images: Path | None,
+    editor: str, choice: Choice, opening: str, steps_scale: float, seed: int, threads: int, ray: str | None,
+    features: Path | None, image_text: str, judge: str | None, arcface: str | None, images: Path | None,
 ) -> Any:  # fmt: skip
-    from i2edit.bench.photos import Run
+    from i2edit.bench.photos import VGG, Run
 
     return Run(
-        editors=tuple(_names(editor)), stack=stack, opening=opening, steps_scale=steps_scale, seed=seed,
-        threads=threads or (1 if ray else 0), features=str(features) if features else None, image_text=image_text,
-        judge=judge, arcface=arcface, images=str(images) if images else None,
+        editors=tuple(_names(editor)), choice=choice, opening=opening, steps_scale=steps_scale, seed=seed,
+        threads=threads or (1 if ray else 0), features=str(features or VGG), image_text=image_text, judge=judge,
+        arcface=arcface, images=str(images) if images else None,
     )  # fmt: skip
 
 
@@ -676,7 +683,9 @@ def _names(text: str) -> list[str]:
 
 
 @bench_app.command("table4")
+@takes_choice
 def bench_table4(
+    choice: Choice,
     out: Annotated[Path, typer.Option(help="Folder of the run; an interrupted one goes on.")] = Path("out/table4"),
     n: NumberOption = 100,
     editor: EditorsOption = "directions",
@@ -686,13 +695,12 @@ def bench_table4(
         typer.Option("--input", help="UER (the true belief), predicted (our tracker's), Dial (the words themselves)."),
     ] = "UER,predicted",
     compositing: Annotated[str, typer.Option(help="yes, no or both.")] = "both",
-    stack: StackOption = "mobile",
     dialogues: DialoguesOption = None,
     images: ImagesOption = None,
     opening: OpeningOption = "inversion",
     steps_scale: StepsOption = 1.0,
     features: FeaturesOption = None,
-    image_text: ImageTextOption = None,
+    image_text: ImageTextOption = "facetext",
     judge: JudgeOption = None,
     arcface: ArcFaceOption = None,
     seed: SeedDrawOption = 0,
@@ -704,7 +712,7 @@ def bench_table4(
     from i2edit.bench.table4 import cells_of, run, table4_text
 
     settings = _run_settings(
-        editor, stack, opening, steps_scale, seed, threads, ray, features, image_text, judge, arcface, images
+        editor, choice, opening, steps_scale, seed, threads, ray, features, image_text, judge, arcface, images
     )
     if compositing not in ("yes", "no", "both"):
         raise I2EditError(f"--compositing is yes, no or both, not {compositing!r}.")
@@ -717,19 +725,20 @@ def bench_table4(
 
 
 @bench_app.command("forgetting")
+@takes_choice
 def bench_forgetting(
+    choice: Choice,
     out: Annotated[Path, typer.Option(help="Folder of the run; an interrupted one goes on.")] = Path("out/forgetting"),
     n: NumberOption = 20,
     turns: Annotated[int, typer.Option(help="Turns of each conversation, one more value each.", min=1, max=8)] = 8,
     editor: EditorsOption = "directions",
     mode: Annotated[str, typer.Option(help="Modes, separated by commas.")] = "multi-turn,single-turn,single-turn-w",
     compositing: Annotated[bool, typer.Option(help="Only the asked-for regions change.")] = True,
-    stack: StackOption = "mobile",
     dialogues: DialoguesOption = None,
     images: ImagesOption = None,
     opening: OpeningOption = "inversion",
     steps_scale: StepsOption = 1.0,
-    image_text: ImageTextOption = None,
+    image_text: ImageTextOption = "facetext",
     judge: JudgeOption = None,
     arcface: ArcFaceOption = None,
     seed: SeedDrawOption = 0,
@@ -741,7 +750,7 @@ def bench_forgetting(
     from i2edit.bench.photos import draw_dialogues
 
     settings = _run_settings(
-        editor, stack, opening, steps_scale, seed, threads, ray, None, image_text, judge, arcface, images
+        editor, choice, opening, steps_scale, seed, threads, ray, None, image_text, judge, arcface, images
     )
     prepare_folder(out)
     drawn = draw_dialogues(n, seed, dialogues)
@@ -811,7 +820,7 @@ def evaluate_images(
         Path, typer.Option(help='What was asked for, JSON lines: {"image": name, "belief": {…}}, or dialogues.')
     ],
     features: FeaturesOption = None,
-    image_text: ImageTextOption = None,
+    image_text: ImageTextOption = "facetext",
     judge: JudgeOption = None,
     arcface: ArcFaceOption = None,
     loss: Annotated[
@@ -821,11 +830,11 @@ def evaluate_images(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON only.")] = False,
 ) -> None:
     """FID, KID, LPIPS, identity and relevance of edited pictures, with 95 % intervals."""
-    from i2edit.bench.photos import load_scorer
+    from i2edit.bench.photos import VGG, load_scorer
     from i2edit.metrics.image import evaluate_folders, metrics_text
 
     found = evaluate_folders(
-        original, edited, beliefs, lambda: load_scorer(str(features) if features else None, image_text, judge, arcface),
+        original, edited, beliefs, lambda: load_scorer(str(features or VGG), image_text, judge, arcface),
         losses=loss or (), seed=seed, progress=Bar("Measuring"),
     )  # fmt: skip
     say(json.dumps(found) if as_json else metrics_text(found))

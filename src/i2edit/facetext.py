@@ -51,7 +51,7 @@ class Size:
     inner: int = 1536
     heads: int = 12
     layers: int = 3
-    tokens: int = 64  # longer texts lose their oldest (first) words
+    tokens: int = 64  # with the two that mark a text's ends
 
 
 class ImageTower(nn.Module):
@@ -169,22 +169,23 @@ class FaceText(nn.Module):
         """Aligned crops [B, 3, H, W], RGB in [-1, 1], of any size → unit vectors [B, dim]. Differentiable."""
         return self.image(self.cells(crops))
 
-    def ids(self, texts: Sequence[str]) -> Tensor:
-        """Word pieces [N, T] of texts. Raises MessageError for a text without words."""
+    def ids(self, texts: Sequence[str], *, cut: bool = False) -> Tensor:
+        """Word pieces [N, T] of texts. Raises MessageError for a text without words, and for one beyond `Size.tokens`; with ``cut``,
+        that one loses its first words instead."""
         begin, end = self.tokenizer.token_to_id(BEGIN), self.tokenizer.token_to_id(END)
         rows = [encoded.ids for encoded in self.tokenizer.encode_batch(list(texts), add_special_tokens=False)]
+        most = self.size.tokens - 2
         for text, row in zip(texts, rows, strict=True):
             if not row:
                 raise MessageError(f"A text that a face is compared with needs words; this one has none: {text!r}.")
-        return pad([[begin, *row[-(self.size.tokens - 2) :], end] for row in rows])
-
-    def cut(self, text: str) -> float:
-        """The share of a text's word pieces that is beyond `Size.tokens` and is not read."""
-        count = len(self.tokenizer.encode(text, add_special_tokens=False).ids)
-        return max(0, count - self.size.tokens + 2) / max(count, 1)
+            if len(row) > most and not cut:
+                raise MessageError(
+                    f"The text {text[:60]!r}… has {len(row)} word pieces; the face–text model takes {most}. Please say it more briefly."
+                )
+        return pad([[begin, *row[-most:], end] for row in rows])
 
     def embed_texts(self, texts: Sequence[str]) -> Tensor:
-        """Texts → unit vectors [N, dim]. Raises MessageError for a text without words."""
+        """Texts → unit vectors [N, dim]. Raises MessageError for a text without words or beyond the limit of 62 word pieces."""
         return self.text(self.ids(texts))
 
     def logits(self, images: Tensor, texts: Tensor) -> Tensor:

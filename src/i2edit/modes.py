@@ -70,18 +70,19 @@ class TextMethod(EditMethod, Protocol):
 @dataclass(frozen=True, eq=False)
 class View:
     """A face as an editor sees it: crop [1, 3, S, S] in [-1, 1], landmarks [68, 2] in its pixels, w [slots, dim], G(w), and the
-    segmentation of w."""
+    segmentation of w; ``seen``: its w in the default generator, where w is another's."""
 
     crop: Tensor
     landmarks: Tensor
     w: Tensor
     raw: Tensor
     before: dict[str, Tensor] = field(repr=False)
+    seen: Tensor | None = None
 
     @classmethod
     def of(cls, chat: Chat) -> View:
         """What a chat sees of its photo."""
-        return cls(chat.crop, chat.landmarks, chat.w_raw, chat.raw, chat.scene.before)
+        return cls(chat.crop, chat.landmarks, chat.w_raw, chat.raw, chat.scene.before, chat.w_seen)
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,7 +148,7 @@ def draw(editor: Editor, view: View, layers: Sequence[Layer], compositing: bool)
         drawn = []
         for layer in layers:
             base = pictures.get(id(layer.base))
-            edited, after = editor.draw(layer.w)
+            edited, after = editor.draw(layer.w, view.w, view.seen)
             pictures[id(layer.w)] = edited
             drawn.append(Drawn(layer.state, edited, editor.picture(layer.base[None]) if base is None else base, after))
         picture = render(view.crop, drawn, view.landmarks, view.before).crop
@@ -213,13 +214,17 @@ def follow(editor: Editor, view: View, crop: Tensor, w: Tensor | None, progress:
     inversion unless it is given; ``progress`` is told how that goes."""
     from i2edit.align import find_faces
     from i2edit.images import to_image
+    from i2edit.nets.slots import carried
 
     found = find_faces(to_image(crop))
     landmarks = torch.from_numpy(found[0].landmarks).float() if found else view.landmarks
     if w is None:
-        w = editor.inverter(crop, landmarks, progress=progress).w_raw
+        inverted = editor.inverter(crop, landmarks, progress=progress)
+        w, seen = inverted.w_raw, inverted.w_seen
+    else:
+        seen = None if view.seen is None else view.seen + carried(w - view.w, len(view.seen))
     with torch.no_grad():
-        return View(crop, landmarks, w, *editor.draw(w))
+        return View(crop, landmarks, w, *editor.draw(w, w, seen), seen)
 
 
 # ------------------------------------------------------------------------------------------------ the dialogue as a prompt

@@ -1,6 +1,7 @@
 """Which networks an `Editor` is made of: two stacks and two editors, by name.
 
     Editor.load()                                                                  # mobile, directions
+    Editor.load(Choice(editor="optimise"))
     Editor.load(Choice(stack="ffhq", encoder="e4e_ffhq_encode.pt"))
     Editor.load(Choice(stack="ffhq", editor="optimise", encoder="e4e_ffhq_encode.pt",
                        arcface="model_ir_se50.pth", clip="openai/clip-vit-base-patch32"))      # the paper's own parts
@@ -10,7 +11,7 @@
 | generator | MobileStyleGAN | StyleGAN2 (`generator`, else the decoder in `encoder`) |
 | inversion | regressor and refinement | e4e (`encoder`) |
 | identity in `optimise` | dlib's descriptor | ArcFace IR-SE50 (`arcface`) |
-| image–text model in `optimise` | CLIP (`clip`) | CLIP (`clip`) |
+| image–text model in `optimise` | face–text encoder, or CLIP (`clip`) | CLIP (`clip`) |
 
 Both draw through the same renderer. Faces are aligned, segmented and described by the default stack's networks in either.
 """
@@ -35,10 +36,9 @@ if TYPE_CHECKING:
     from i2edit.nets.arcface import ArcFace
     from i2edit.nets.clip import ImageText
     from i2edit.nets.dlibface import DlibFace
+    from i2edit.ontology import Belief
 
-PULL = (
-    0.08  # ten times λ_L2: MobileStyleGAN never saw different w in its slots and falls apart far from one common step
-)
+PULL = 0.008  # as λ_L2: MobileStyleGAN never saw different w in its slots; held ten times tighter, hair was dyed but no mouth smiled
 
 
 def _option(default: Any, help: str) -> Any:
@@ -58,7 +58,10 @@ class Choice:
     encoder: str | None = _option(None, "ffhq: e4e_ffhq_encode.pt.")
     generator: str | None = _option(None, "ffhq: stylegan2-ffhq-config-f.pt (default: the decoder in --encoder).")
     arcface: str | None = _option(None, "ffhq with optimise: model_ir_se50.pth.")
-    clip: str | None = _option(None, "optimise: a CLIP folder, or OWNER/NAME such as openai/clip-vit-base-patch32.")
+    clip: str | None = _option(
+        None,
+        "optimise: a CLIP folder, or OWNER/NAME such as openai/clip-vit-base-patch32 (default on mobile: the shipped face–text encoder).",
+    )
     clip_input: Literal["normalised", "legacy"] = _option(
         "normalised", "optimise: CLIP's input as it was trained, or unnormalised as in StyleCLIP's code."
     )
@@ -88,7 +91,27 @@ class Choice:
 
     def _needs(self) -> dict[str, bool]:
         ffhq, optimise = self.stack == "ffhq", self.editor == "optimise"
-        return {"encoder": ffhq, "arcface": ffhq and optimise, "clip": optimise}
+        return {"encoder": ffhq, "arcface": ffhq and optimise, "clip": ffhq and optimise}
+
+
+def named(source: str, what: str = "model") -> tuple[Any, tuple[str, ...]]:
+    """What `MODULE:CALLABLE` or `MODULE:CALLABLE:ARGUMENT` names, such as `mymodels:Judge.load`, and its argument, if there is one.
+
+    Raises I2EditError; ``what``: what its sentence calls the thing.
+    """
+    from importlib import import_module
+
+    module, _, rest = source.partition(":")
+    name, _, argument = rest.partition(":")
+    if not module or not name:
+        raise I2EditError(f"The {what} is named as MODULE:CALLABLE or MODULE:CALLABLE:ARGUMENT, not {source!r}.")
+    try:
+        found: Any = import_module(module)
+        for part in name.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError) as error:
+        raise I2EditError(f"The {what} {source} cannot be found: {error}.") from error
+    return found, (argument,) if argument else ()
 
 
 def _flags(names: list[str]) -> str:
@@ -182,12 +205,32 @@ def _ffhq(choice: Choice) -> tuple[Any, stylegan2.Generator]:
 
 def _judges(choice: Choice) -> tuple[ImageText, ArcFace | None]:
     """What the paper's editor listens to: an image–text model, and ArcFace on the ffhq stack."""
+    from i2edit.facetext import FaceText
     from i2edit.nets.arcface import ArcFace
     from i2edit.nets.clip import CLIP
 
-    assert choice.clip is not None
     arcface = ArcFace.from_checkpoint(choice.arcface) if choice.arcface else None
+    if choice.clip is None:
+        return FaceText.from_assets(), arcface
     return CLIP.from_pretrained(choice.clip, choice.clip_input), arcface
+
+
+def wording(image_text: ImageText) -> Callable[[Belief], str]:
+    """How a belief is told to an image–text model: to the face–text encoder as a list, if that is not too long for it, because of "a
+    smiling person with blond hair" it hears little but the hair; to others in one phrase."""
+    from i2edit.captions import caption, listed
+    from i2edit.errors import MessageError
+    from i2edit.facetext import FaceText
+
+    def listed_if_it_fits(belief: Belief) -> str:
+        text = listed(belief)
+        try:
+            image_text.embed_texts([text])
+        except MessageError:
+            return caption(belief)
+        return text
+
+    return listed_if_it_fits if isinstance(image_text, FaceText) else caption
 
 
 def _optimise(
@@ -213,5 +256,7 @@ def _optimise(
         return face(face_chip(picture, (directions.landmarks(w) * picture.shape[-1]).float()))
 
     if isinstance(generator, stylegan2.Generator):
-        return Optimise(generator.synthesis, image_text, describe, generator.used_slots, settings, progress)
-    return Optimise(generator.preview, image_text, describe, USED_SLOTS, replace(settings, pull=PULL), progress)
+        draw, used = generator.synthesis, generator.used_slots
+    else:
+        draw, used, settings = generator.preview, USED_SLOTS, replace(settings, pull=PULL)
+    return Optimise(draw, image_text, describe, used, settings, progress, wording(image_text))

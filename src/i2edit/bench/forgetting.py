@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,7 +87,8 @@ class Work:
         opened = open_photo_of(kit, dialogue, folder) if missing else None
         if opened is None:
             return
-        asked = requests(kit.editor.directions, opened.view.w, dialogue.dialogue_id, kit.run.seed, self.turns)
+        seen = opened.view.w if opened.view.seen is None else opened.view.seen
+        asked = requests(kit.editor.directions, seen, dialogue.dialogue_id, kit.run.seed, self.turns)
         states = [EditState.of(*asked[: turn + 1]) for turn in range(len(asked))]
         for cell in missing:
             _conversation(kit, opened, states, asked, cell, folder)
@@ -140,6 +141,7 @@ def run(
         raise I2EditError(f"There is no mode called {(unknown or [''])[0]!r}. There are: {', '.join(MODES)}.")
     if not 1 <= turns <= TURNS:
         raise I2EditError(f"A conversation here has 1 to {TURNS} turns, not {turns}.")
+    settings = replace(settings, features=None)  # nothing here is about sets of pictures
     cells = tuple(
         Cell(editor, mode, compositing=compositing) for editor in settings.editors for mode in MODES if mode in modes
     )
@@ -160,8 +162,6 @@ def gather(
     out: Path, settings: Run, dialogues: Sequence[Dialogue], cells: Sequence[Cell], turns: int
 ) -> dict[str, Any]:
     """Reads what the photos' files say → rows, paired differences to multi-turn, and what was left out and why."""
-    import numpy as np
-
     about = {
         "seed": settings.seed, "weights": weights_used(settings), "device": f"cpu, {machine()}",
     }  # fmt: skip
@@ -169,7 +169,6 @@ def gather(
     left_out: dict[str, str] = {}
     losses: dict[str, list[str]] = {}
     commits: dict[Cell, set[str]] = {cell: set() for cell in cells}
-    nothing = np.zeros(1)
     for dialogue in dialogues:
         folder = out / "photos" / dialogue.dialogue_id
         why = json.loads((folder / "opening.json").read_text(encoding="utf-8"))["left_out"]
@@ -181,25 +180,22 @@ def gather(
             losses[cell.editor] = obj["losses"]
             commits[cell].add(obj["commit"])
             for turn, row in enumerate(obj["turns"], 1):
-                kept[cell, turn][dialogue.dialogue_id] = Measured(row["scores"], nothing, nothing)
-
-    def of(pairs: list[Measured]) -> dict[str, Any]:
-        return {name: f for name, f in statistics(pairs, "").items() if not name.startswith(("fid:", "kid:"))}
+                kept[cell, turn][dialogue.dialogue_id] = Measured(row["scores"])
 
     rows, compared = [], []
     for (cell, turn), pairs in kept.items():
         if not pairs:
             continue
-        metrics = intervals(of(list(pairs.values())), len(pairs), settings.seed)
+        metrics = intervals(statistics(list(pairs.values()), ""), len(pairs), settings.seed)
         rows.append(
             cell.to_json()
-            | {"turn": turn, "stack": settings.stack, "n": len(pairs), "metrics": metrics}
+            | {"turn": turn, "stack": settings.choice.stack, "n": len(pairs), "metrics": metrics}
             | {"commit": ", ".join(sorted(commits[cell])), **about}
         )
         first = Cell(cell.editor, MODES[0], compositing=cell.compositing)
         if cell != first and (first, turn) in kept:
-            a = of(list(kept[first, turn].values()))
-            metrics = differences(a, of(list(pairs.values())), len(pairs), settings.seed)
+            a, b = (statistics(list(kept[key].values()), "") for key in ((first, turn), (cell, turn)))
+            metrics = differences(a, b, len(pairs), settings.seed)
             named = {"editor": cell.editor, "one": MODES[0], "minus": cell.mode, "turn": turn, "n": len(pairs)}
             compared.append(named | {"metrics": metrics})
     unscored = {}

@@ -3,7 +3,7 @@
     OUT/run.json                      the settings; a run with others is refused
     OUT/photos/ID/opening.json        how the photo was opened, or why it was left out   (written after the next two)
     OUT/photos/ID/crop.png            its face crop
-    OUT/photos/ID/opening.safetensors w [slots, dim], landmarks [68, 2]
+    OUT/photos/ID/opening.safetensors w [slots, dim], landmarks [68, 2], and the default generator's w where w is another's
     OUT/photos/ID/CELL.json           what was measured of a cell; written last, so that it is there whole or not at all
 
 Whatever is there is not made again: a run that was killed goes on where it was, cell by cell and photo by photo. A photo's
@@ -16,16 +16,18 @@ import json
 import os
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
 from i2edit.errors import DataError, I2EditError, OutputError, PhotoError
+from i2edit.metrics.image import FACETEXT
 from i2edit.modes import EditMethod, View
 from i2edit.records import Dialogue
+from i2edit.stacks import Choice, named
 
 if TYPE_CHECKING:
     from i2edit.chat import Chat, Editor
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 
 Progress = Callable[[float, str], None]
 OPENINGS = ("inversion", "seed")
-STACKS = ("mobile",)
+VGG = "vgg"  # the feature network of FID and KID that comes from a package
 RETRIES = 5  # of a photo whose worker died
 LOCAL_CPUS: int | None = None  # of a Ray cluster of our own; None: all of this machine's
 
@@ -47,16 +49,20 @@ class Run:
     photos, and every single-turn step inverts too, so a w given for nothing would favour the multi-turn mode); `seed` takes
     the face's own w, which is quick. Photos in ``images`` are always inverted. ``steps_scale``: share of the inverter's
     steps, for the photo and for every inversion after it.
+
+    ``choice``: the stack, and the settings of `optimise`; its ``editor`` and ``arcface`` are those of the run. ``features``: `vgg`,
+    Inception's weights, or None. ``image_text``, ``judge``: `facetext` or MODULE:CALLABLE[:ARGUMENT], or None. ``arcface``: the same, or
+    ArcFace's checkpoint, which `optimise` needs on the ffhq stack.
     """
 
     editors: tuple[str, ...] = ("directions",)
-    stack: str = "mobile"
+    choice: Choice = field(default_factory=Choice)
     opening: str = "inversion"
     steps_scale: float = 1.0
     seed: int = 0
     threads: int = 0  # of torch; 0: its own choice
-    features: str | None = None  # Inception's weights
-    image_text: str | None = None
+    features: str | None = VGG
+    image_text: str | None = FACETEXT
     judge: str | None = None
     arcface: str | None = None
     images: str | None = None
@@ -64,12 +70,18 @@ class Run:
     def __post_init__(self) -> None:
         if self.opening not in OPENINGS:
             raise I2EditError(f"Photos are opened by {' or '.join(OPENINGS)}, not {self.opening!r}.")
-        if self.stack not in STACKS:
-            raise I2EditError(f"There is no stack called {self.stack!r}. There is: {', '.join(STACKS)}.")
         if not self.editors or len(set(self.editors)) < len(self.editors):
             raise I2EditError("Name at least one editor, and each of them once.")
         if not 0 < self.steps_scale <= 4:
             raise I2EditError("The share of the inverter's steps lies between 0 and 4.")
+        _ = self.networks  # says what is missing
+
+    @property
+    def networks(self) -> Choice:
+        """What the editor of the run is made of. Raises WeightsError for a checkpoint that is not named."""
+        editor: Literal["optimise", "directions"] = "optimise" if "optimise" in self.editors else "directions"
+        ours = self.choice.stack == "ffhq" and self.arcface is not None and ":" not in self.arcface
+        return replace(self.choice, editor=editor, arcface=self.arcface if ours else None)
 
 
 @dataclass(eq=False)
@@ -84,33 +96,55 @@ class Kit:
 
 
 Make = Callable[["Editor", Run], EditMethod]
+Losses = Callable[[Run], tuple[str, ...]]
+DLIB = ("id:dlib", "id-distance:dlib")
+RELEVANCE = ("minrel", "avgrel", "relevance:first")
+INVERSION_LOSSES = ("lpips:alex", *DLIB)
+
+
+def optimised(run: Run) -> tuple[str, ...]:
+    """The metrics that are losses of `optimise`: its identity network's, and relevance to the image–text model that it follows."""
+    clip = run.choice.clip
+    same = run.image_text == FACETEXT if clip is None else (run.image_text or "").endswith(f":{clip}")
+    return (*(DLIB if run.choice.stack == "mobile" else ("id:arcface",)), *(RELEVANCE if same else ()))
+
+
 # Name → (how it is got from the loaded networks and the run, metrics among its losses or in the training of its weights).
-EDITORS: dict[str, tuple[Make, tuple[str, ...]]] = {
-    "directions": (lambda editor, run: editor.directions, ("id:dlib", "id-distance:dlib")),
+EDITORS: dict[str, tuple[Make, Losses]] = {
+    "directions": (lambda editor, run: editor.directions, lambda run: DLIB),
+    "optimise": (lambda editor, run: editor.edits, optimised),
 }
-INVERSION_LOSSES = ("lpips:alex", "id:dlib", "id-distance:dlib")
 
 
 def load_kit(run: Run) -> Kit:
     """Everything as it ships, and the models that the run names. Raises I2EditError, WeightsError."""
     from i2edit.chat import Editor
-    from i2edit.invert import Inverter
 
     methods = {name: load_method(name) for name in run.editors}
     scorer = load_scorer(run.features, run.image_text, run.judge, run.arcface)
     if run.threads:
         torch.set_num_threads(run.threads)
-    editor = Editor.load()
-    if run.steps_scale != 1 and isinstance(editor.inverter, Inverter):
-        editor.inverter.settings = scaled(editor.inverter.settings, run.steps_scale)
+    editor = Editor.load(run.networks)
+    if run.steps_scale != 1:
+        scale_steps(editor.inverter, run.steps_scale)
     made = {name: make(editor, run) for name, (make, _) in methods.items()}
     return Kit(run, editor, made, scorer, losses_of(run, made))
 
 
+def scale_steps(inverter: Any, share: float) -> None:
+    """Gives an inverter, and the ``default`` one that it asks in its turn, that share of its steps."""
+    for one in (inverter, getattr(inverter, "default", None)):
+        if one is not None and is_dataclass(getattr(one, "settings", None)):
+            one.settings = scaled(one.settings, share)
+
+
 def scaled(settings: Settings, share: float) -> Settings:
-    """An inverter's settings with that share of the steps, at least one."""
-    preview, picture = (round(share * steps) for steps in (settings.preview_steps, settings.picture_steps))
-    return replace(settings, preview_steps=max(1, preview), picture_steps=picture)
+    """Settings with that share of the steps, whatever kinds of steps they have (fields named `…steps`), at least one in all."""
+    steps = {f.name: getattr(settings, f.name) for f in fields(settings) if f.name.endswith("steps")}
+    fewer = {name: round(share * count) for name, count in steps.items()}
+    if any(steps.values()) and not any(fewer.values()):
+        fewer[next(name for name, count in steps.items() if count)] = 1
+    return replace(settings, **fewer)
 
 
 def losses_of(run: Run, methods: dict[str, EditMethod]) -> dict[str, tuple[str, ...]]:
@@ -118,37 +152,45 @@ def losses_of(run: Run, methods: dict[str, EditMethod]) -> dict[str, tuple[str, 
     inverted = INVERSION_LOSSES if run.opening == "inversion" or run.images else ()
     found: dict[str, tuple[str, ...]] = {"no edit": inverted}
     for name, method in methods.items():
-        own = EDITORS[name][1] if name in EDITORS else ()
+        own = load_method(name)[1](run)
         found[name] = tuple(dict.fromkeys((*own, *getattr(method, "losses", ()), *inverted)))
     return found
 
 
-def load_method(name: str) -> tuple[Make, tuple[str, ...]]:
+def load_method(name: str) -> tuple[Make, Losses]:
     """An editor of ``EDITORS``, or `MODULE:CALLABLE`, which gets the loaded `chat.Editor` and the `Run`. Raises I2EditError."""
     if name in EDITORS:
         return EDITORS[name]
     if ":" not in name:
-        raise I2EditError(f"There is no editor called {name!r}. There is: {', '.join(EDITORS)}, or MODULE:CALLABLE.")
-    from importlib import import_module
-
-    module, _, attribute = name.partition(":")
-    try:
-        return getattr(import_module(module), attribute), ()
-    except (ImportError, AttributeError) as error:
-        raise I2EditError(f"The editor {name} cannot be found: {error}.") from error
+        raise I2EditError(f"There is no editor called {name!r}. There are: {', '.join(EDITORS)}, or MODULE:CALLABLE.")
+    make, arguments = named(name, "editor")
+    return lambda editor, run: make(editor, run, *arguments), lambda run: ()
 
 
 def load_scorer(
-    features: str | None = None, image_text: str | None = None, judge: str | None = None, arcface: str | None = None
+    features: str | None = VGG,
+    image_text: str | None = FACETEXT,
+    judge: str | None = None,
+    arcface: str | None = None,
 ) -> Scorer:
-    """The published networks, and the models that are named. Raises I2EditError, WeightsError."""
-    from i2edit.metrics.image import Scorer, load_features, load_model
+    """The published networks, and the models that are named, as in `Run`. Raises I2EditError, WeightsError."""
+    from i2edit.metrics.image import Scorer, load_features, load_image_text, load_model
+    from i2edit.nets.arcface import ArcFace
     from i2edit.nets.dlibface import DlibFace
     from i2edit.nets.lpips import LPIPS
 
-    models = [load_model(source) if source else None for source in (image_text, judge, arcface)]
-    network = load_features(Path(features) if features else None)
-    return Scorer(network, LPIPS("alex").from_weights(), DlibFace.from_weights(), *models)
+    network = None if features is None else load_features(None if features == VGG else Path(features))
+    face: Any = None
+    if arcface is not None:
+        face = load_model(arcface) if ":" in arcface else ArcFace.from_checkpoint(arcface)
+    return Scorer(
+        network,
+        LPIPS("alex").from_weights(),
+        DlibFace.from_weights(),
+        load_image_text(image_text) if image_text else None,
+        load_model(judge) if judge else None,
+        face,
+    )
 
 
 # ------------------------------------------------------------------------------------------------ the dialogues
@@ -187,12 +229,17 @@ def write_json(path: Path, obj: Any) -> None:
 
 
 def write_lines(path: Path, rows: Sequence[Any]) -> None:
-    """JSON lines, whole or not at all. Raises OutputError."""
+    """JSON lines, as `write_text` writes. Raises OutputError."""
+    write_text(path, "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Whole or not at all, also when the process or the machine dies. Raises OutputError."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with part.open("w", encoding="utf-8") as file:
-            file.writelines(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows)
+            file.write(text)
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)
@@ -204,8 +251,9 @@ def write_lines(path: Path, rows: Sequence[Any]) -> None:
 def begin(out: Path, run: Run, what: str) -> None:
     """Makes the folder, or checks that it holds the same benchmark with the same settings; editors may be added, because no
     cell depends on another. Raises OutputError."""
-    settings = json.loads(json.dumps({"benchmark": what, **asdict(run)}))
-    del settings["editors"]
+    settings = json.loads(json.dumps({"benchmark": what, **asdict(run.choice), **asdict(run)}))
+    for name in ("editors", "editor", "choice"):
+        del settings[name]
     path = out / "run.json"
     if path.is_file():
         there = json.loads(path.read_text(encoding="utf-8"))
@@ -264,7 +312,10 @@ def open_photo_of(kit: Kit, dialogue: Dialogue, folder: Path) -> Opened | None:
         else:
             save_image(chat.aligned.crop, folder / "crop.png", edited=False, generated=generated)
             part = folder / f".opening.{os.getpid()}.part"
-            save_file({"w": chat.w_raw.contiguous(), "landmarks": chat.landmarks.contiguous()}, part)
+            tensors = {"w": chat.w_raw, "landmarks": chat.landmarks}
+            if chat.w_seen is not None and len(chat.w_seen) != len(chat.w_raw):
+                tensors["seen"] = chat.w_seen
+            save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, part)
             os.replace(part, folder / "opening.safetensors")
         write_json(told, about)
     if json.loads(told.read_text(encoding="utf-8"))["left_out"] is not None:
@@ -272,9 +323,9 @@ def open_photo_of(kit: Kit, dialogue: Dialogue, folder: Path) -> Opened | None:
     with Image.open(folder / "crop.png") as image:
         crop = image.convert("RGB")
     tensors = load_file(folder / "opening.safetensors")
-    w = tensors["w"]
+    w, seen = tensors["w"], tensors.get("seen")
     with torch.no_grad():
-        view = View(to_tensor(crop), tensors["landmarks"], w, *kit.editor.draw(w))
+        view = View(to_tensor(crop), tensors["landmarks"], w, *kit.editor.draw(w, w, seen), seen)
     return Opened(crop, view, generated)
 
 
@@ -391,5 +442,5 @@ def _each_on_ray(
 
 __all__ = [
     "EDITORS", "Kit", "Opened", "Run", "begin", "commit", "draw_dialogues", "each", "load_kit", "load_scorer", "losses_of", "open_photo_of",
-    "write_json", "write_lines",
+    "write_json", "write_lines", "write_text",
 ]  # fmt: skip

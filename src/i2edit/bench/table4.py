@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from i2edit.bench.photos import (
+    VGG,
     Kit,
     Opened,
     Progress,
@@ -32,10 +33,11 @@ from i2edit.bench.photos import (
     open_photo_of,
     write_json,
     write_lines,
+    write_text,
 )
 from i2edit.bench.table3 import machine
 from i2edit.errors import I2EditError
-from i2edit.metrics.image import Measured, better_when_higher, differences, intervals, statistics
+from i2edit.metrics.image import FACETEXT, Measured, better_when_higher, differences, intervals, statistics
 from i2edit.modes import INPUTS, MODES, Shown, TextMethod, draw, from_dialogue, multi_turn, single_turn, texts
 from i2edit.ontology import EditState
 from i2edit.records import Dialogue
@@ -204,9 +206,7 @@ def run(
     write_lines(out / "results.jsonl", found["rows"])
     write_lines(out / "differences.jsonl", found["differences"])
     text = table4_text(found)
-    part = out / ".table4.md.part"
-    part.write_text(text + "\n", encoding="utf-8")
-    part.replace(out / "table4.md")
+    write_text(out / "table4.md", text + "\n")
     for dialogue in dialogues[:STRIPS]:
         strip(out, dialogue, cells)
     return found
@@ -237,7 +237,7 @@ def gather(out: Path, settings: Run, dialogues: Sequence[Dialogue], cells: Seque
             if obj["prompt_cut"] is not None:
                 cut[cell].append(obj["prompt_cut"])
     rows = [
-        cell.to_json() | {"stack": settings.stack, "n": len(kept[cell])}
+        cell.to_json() | {"stack": settings.choice.stack, "n": len(kept[cell])}
         | {"metrics": intervals(statistics(list(kept[cell].values()), name), len(kept[cell]), settings.seed)}
         | {"seed": settings.seed, "commit": ", ".join(sorted(commits[cell])), **about}
         for cell in cells
@@ -258,7 +258,7 @@ def gather(out: Path, settings: Run, dialogues: Sequence[Dialogue], cells: Seque
         unscored["judge"] = "no second judge was given"
     return {
         "rows": rows, "differences": compared, "left_out": left_out, "unscored": unscored, "scored": sorted(scored),
-        "losses": losses, "opening": settings.opening, "opened": opened, "steps_scale": settings.steps_scale,
+        "losses": losses, "image_text": settings.image_text, "opening": settings.opening, "opened": opened, "steps_scale": settings.steps_scale,
         "nothing_asked_for": sum(not states_of(d)[-1].belief for d in dialogues if d.dialogue_id not in left_out),
         "prompt_cut": {cell.text: sum(shares) / len(shares) for cell, shares in cut.items() if shares},
     }  # fmt: skip
@@ -288,13 +288,20 @@ def weights_used(settings: Run) -> dict[str, str]:
     from i2edit import weights
     from i2edit.assets import FOLDER
 
-    names = ["mobilestylegan", "lpips-alex", "dlib-face"] + ([] if settings.features else ["lpips-vgg"])
+    names = ["mobilestylegan", "lpips-alex", "dlib-face"] + (["lpips-vgg"] if settings.features == VGG else [])
     found = {name: weights.entry(name).sha256[:12] for name in names}
-    for name in ("directions", "regions", "regressor", "readout"):
-        found[name] = hashlib.sha256((FOLDER / f"{name}.safetensors").read_bytes()).hexdigest()[:12]
+    files = {name: FOLDER / f"{name}.safetensors" for name in ("directions", "regions", "regressor", "readout")}
+    choice = settings.networks
+    if settings.image_text == FACETEXT or (choice.editor == "optimise" and choice.clip is None):
+        files[FACETEXT] = FOLDER / "facetext" / "model.safetensors"
+    for name, path in files.items():
+        found[name] = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
     for part in ("features", "image_text", "judge", "arcface"):
-        if getattr(settings, part):
+        if getattr(settings, part) not in (None, VGG):
             found[part] = getattr(settings, part)
+    for part in ("encoder", "generator", "clip"):
+        if getattr(choice, part):
+            found[part] = getattr(choice, part)
     return found
 
 
@@ -402,6 +409,11 @@ def _notes(found: dict[str, Any]) -> list[str]:
         *(f"Left out: {name} ({why})" for name, why in found["left_out"].items()),
         *(f"{share:.1%} of the words did not fit the prompt: {name}." for name, share in found["prompt_cut"].items()),
     ]
+    if found.get("image_text") == FACETEXT:
+        notes.append(
+            f"minrel and avgrel: {FACETEXT}, the shipped face–text encoder. It learned from the labels that `directions` learned from, and "
+            "from their linear maps: they may be wrong in the same way."
+        )
     if found["nothing_asked_for"]:
         notes.append(f"{found['nothing_asked_for']} dialogues end with nothing wanted: no relevance, but all else.")
     return [f"- {note}" for note in notes]

@@ -22,25 +22,16 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from i2edit.captions import caption
 from i2edit.edit.directions import Layer
 from i2edit.nets.clip import ImageText
-from i2edit.ontology import SLOTS, Belief, EditState
+from i2edit.ontology import Belief, EditState
 
 Progress = Callable[[float, str], None]
 L2_TERMS = ("squared", "norm")
 RAMP_UP, RAMP_DOWN = 0.05, 0.25  # shares of the steps
 STANDING = 1e-4  # a loss that falls by less stands still
-DEPARTING = 0.1  # with a pull: the learning rate of each slot's own step, against that of the common one
-# How each value reads in the text: before "person", after "with", after "wearing".
-BEFORE = {"smiling": "smiling", "angry": "angry", "sad": "sad"}
-WITH = {
-    "no smiling": "a serious expression",
-    "receding hairline": "a receding hairline",
-    "mustache": "a mustache",
-    "goatee": "a goatee",
-}
-WEARING = ("no makeup", "heavy makeup", "lipstick", "earrings")
-TEXTURES = {"straight hair": "straight", "wavy hair": "wavy"}
+DEPARTING = 0.5  # with a pull: the learning rate of each slot's own step, against that of the common one
 
 
 @dataclass(frozen=True)
@@ -74,35 +65,6 @@ class Found:
     trace: list[dict[str, float]] = field(default_factory=list)
 
 
-def prompt(belief: Belief) -> str:
-    """The text of a belief, by templates; the paper (§4.2) names such templates but prints none.
-
-    >>> prompt(Belief.of("smiling", "bangs", "wavy hair", "blond hair", "lipstick"))
-    'a smiling person with wavy blond hair and bangs, wearing lipstick'
-    """
-    texture = next((TEXTURES[value] for value in belief if value in TEXTURES), "")
-    before = [BEFORE[value] for value in belief if value in BEFORE]
-    coloured = any(value in SLOTS["hair color"] for value in belief)
-    with_: list[str] = []
-    for value in belief:
-        if value in SLOTS["hair color"]:
-            with_.append(f"{texture} {value}".strip())
-        elif value not in BEFORE and value not in WEARING and not (value in TEXTURES and coloured):
-            with_.append(WITH.get(value, value))
-    text = " ".join([*before, "person"])
-    text = f"{'an' if text[0] in 'aeiou' else 'a'} {text}"
-    if with_:
-        text += f" with {_listed(with_)}"
-    wearing = [value for value in belief if value in WEARING]
-    if wearing:
-        text += f"{',' if with_ else ''} wearing {_listed(wearing)}"
-    return text
-
-
-def _listed(parts: list[str]) -> str:
-    return " and ".join(", ".join(parts).rsplit(", ", 1))
-
-
 def ramp(t: float) -> float:
     """The share of the learning rate at t in [0, 1) of a run: linear up, flat, half a cosine down."""
     down = 0.5 - 0.5 * math.cos(math.pi * min(1.0, (1 - t) / RAMP_DOWN))
@@ -113,7 +75,7 @@ class Optimise:
     """An editor for any generator and any image–text model. Knows no photo.
 
     ``draw``: w [1, slots, 512] → picture [1, 3, H, W] in [-1, 1], differentiable; ``describe``: (picture, w_raw) → face descriptor
-    [1, D], differentiable; ``used``: the slots that the generator reads.
+    [1, D], differentiable; ``used``: the slots that the generator reads; ``text``: a belief → what the picture is to be like.
     """
 
     def __init__(
@@ -124,9 +86,10 @@ class Optimise:
         used: Sequence[int],
         settings: Settings | None = None,
         progress: Progress | None = None,
+        text: Callable[[Belief], str] = caption,
     ) -> None:
         self.draw, self.image_text, self.describe = draw, image_text, describe
-        self.used, self.settings, self.progress = list(used), settings or Settings(), progress
+        self.used, self.settings, self.progress, self.text = list(used), settings or Settings(), progress, text
 
     def layers(self, w_raw: Tensor, state: EditState) -> list[Layer]:
         """What there is to draw: one layer with the whole belief; none for the empty state.
@@ -136,7 +99,7 @@ class Optimise:
         if not state.belief:
             return []
         strength = sum(state.strength(value) for value in state.belief) / len(state.belief)
-        w = self.find(w_raw, prompt(state.belief)).w
+        w = self.find(w_raw, self.text(state.belief)).w
         return [Layer("all", state, w if strength == 1.0 else w_raw + strength * (w - w_raw), w_raw)]
 
     def edit(self, w_raw: Tensor, state: EditState) -> Tensor:

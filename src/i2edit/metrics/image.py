@@ -16,7 +16,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -26,8 +25,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from i2edit.errors import DataError, I2EditError
+from i2edit.captions import caption
+from i2edit.errors import DataError
 from i2edit.ontology import VALUES, Belief, check_value
+from i2edit.stacks import named
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -41,20 +42,9 @@ Index = npt.NDArray[np.int64]
 Statistic = Callable[[Index], float]
 ROUNDS = 1000  # of the bootstrap
 SET_ROUNDS = 200  # for FID and KID, which are slow
+FACETEXT = "facetext"  # the name of the shipped image–text model
 SIDE = 256  # pixels at which LPIPS and the features look at a picture
 HIGHER = ("avgrel", "minrel", "relevance", "judge", "id:")  # better when higher; the others when lower
-
-# What a value is called towards an image–text model.
-TEXTS: dict[str, str] = {
-    "smiling": "a smiling face", "angry": "an angry face", "sad": "a sad face", "no smiling": "a serious face, not smiling",
-    "brown hair": "a face with brown hair", "blond hair": "a face with blond hair", "black hair": "a face with black hair",
-    "gray hair": "a face with gray hair", "straight hair": "a face with straight hair", "wavy hair": "a face with wavy hair",
-    "receding hairline": "a face with a receding hairline", "sideburns": "a face with sideburns", "bangs": "a face with bangs",
-    "mustache": "a face with a mustache", "goatee": "a face with a goatee", "no makeup": "a face without makeup",
-    "heavy makeup": "a face with heavy makeup", "lipstick": "a face wearing lipstick", "earrings": "a face wearing earrings",
-    "bushy eyebrows": "a face with bushy eyebrows", "big lips": "a face with big lips", "rosy cheeks": "a face with rosy cheeks",
-    "pale skin": "a face with pale skin",
-}  # fmt: skip
 
 # ------------------------------------------------------------------------------------------------ what models must do
 
@@ -74,21 +64,16 @@ class Features(Protocol):
 
 
 def load_model(source: str) -> Any:
-    """The model that `MODULE:CALLABLE` or `MODULE:CALLABLE:ARGUMENT` makes, such as `mymodels:Judge.load`.
+    """The model that `MODULE:CALLABLE` or `MODULE:CALLABLE:ARGUMENT` makes (`stacks.named`). Raises I2EditError."""
+    make, arguments = named(source)
+    return make(*arguments)
 
-    Raises I2EditError.
-    """
-    module, _, rest = source.partition(":")
-    name, _, argument = rest.partition(":")
-    if not module or not name:
-        raise I2EditError(f"A model is named as MODULE:CALLABLE or MODULE:CALLABLE:ARGUMENT, not {source!r}.")
-    try:
-        made: Any = import_module(module)
-        for part in name.split("."):
-            made = getattr(made, part)
-    except (ImportError, AttributeError) as error:
-        raise I2EditError(f"The model {source} cannot be found: {error}.") from error
-    return made(argument) if argument else made()
+
+def load_image_text(name: str) -> ImageText:
+    """`facetext`, the shipped face–text encoder, or a model named as in `load_model`. Raises I2EditError, WeightsError."""
+    from i2edit.facetext import FaceText
+
+    return FaceText.from_assets() if name == FACETEXT else load_model(name)
 
 
 # ------------------------------------------------------------------------------------------------ relevance
@@ -187,20 +172,22 @@ def load_features(path: Path | None = None) -> Features:
 @dataclass(frozen=True, eq=False)
 class Measured:
     """What was measured of a pair: metric → number (None: not scorable here, such as AvgRel with nothing asked for), and
-    the features [D] of both pictures."""
+    the features [D] of both pictures (None without a feature network)."""
 
     scores: dict[str, float | None]
-    original: Array
-    edited: Array
+    original: Array | None = None
+    edited: Array | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain numbers, exact."""
-        return {"scores": self.scores, "original": self.original.tolist(), "edited": self.edited.tolist()}
+        features = {"original": self.original, "edited": self.edited}
+        return {"scores": self.scores} | {name: None if x is None else x.tolist() for name, x in features.items()}
 
     @classmethod
     def from_json(cls, obj: Mapping[str, Any]) -> Measured:
         """The inverse of ``to_json``."""
-        return cls(dict(obj["scores"]), np.array(obj["original"]), np.array(obj["edited"]))
+        both = (None if obj.get(name) is None else np.array(obj[name]) for name in ("original", "edited"))
+        return cls(dict(obj["scores"]), *both)
 
 
 @dataclass(frozen=True, eq=False)
@@ -211,15 +198,15 @@ class _Seen:
     lpips: list[Tensor]
     landmarks: Any  # [68, 2] in its pixels, or None: no face was found
     descriptor: Tensor | None
-    features: Array
+    features: Array | None
 
 
 @dataclass
 class Scorer:
-    """The networks that measure; ``image_text``, ``judge`` and ``arcface`` are None when there is none, and what needs
-    them is not scored."""
+    """The networks that measure; ``features``, ``image_text``, ``judge`` and ``arcface`` are None when there is none, and what
+    needs them is not scored."""
 
-    features: Features
+    features: Features | None
     lpips: LPIPS
     face: DlibFace
     image_text: ImageText | None = None
@@ -230,13 +217,14 @@ class Scorer:
 
     @property
     def feature_name(self) -> str:
-        """The name of the feature network."""
-        return self.features.name
+        """The name of the feature network; empty without one."""
+        return self.features.name if self.features is not None else ""
 
     @property
     def names(self) -> tuple[str, ...]:
         """The metrics that this scorer gives, FID and KID first."""
-        found = [f"fid:{self.feature_name}", f"kid:{self.feature_name}", f"lpips:{self.lpips.net}"]
+        found = [f"{name}:{self.feature_name}" for name in ("fid", "kid") if self.features is not None]
+        found += [f"lpips:{self.lpips.net}"]
         found += ["minrel", "avgrel"] if self.image_text is not None else []
         found += ["id:dlib", "id-distance:dlib"] + (["id:arcface"] if self.arcface is not None else [])
         return (*found, *(["judge"] if self.judge is not None else []))
@@ -284,7 +272,10 @@ class Scorer:
             scores["judge"] = float(shown[[VALUES.index(v) for v in asked]].mean()) if asked else None
             if first is not None:
                 scores["judge:first"] = float(shown[VALUES.index(first)])
-        return Measured(scores, seen.features, self.features(b)[0].double().numpy())
+        return Measured(scores, seen.features, self._features_of(b))
+
+    def _features_of(self, x: Tensor) -> Array | None:
+        return None if self.features is None else self.features(x)[0].double().numpy()
 
     def _lpips_features(self, x: Tensor) -> list[Tensor]:
         return self.lpips.features(F.interpolate(x, size=SIDE, mode="area"))
@@ -299,14 +290,13 @@ class Scorer:
             found = find_faces(original)
             points = found[0].landmarks if found else None
             descriptor = self.face(face_chip(x, points)) if points is not None else None
-            features = self.features(x)[0].double().numpy()
-            self._last = original, _Seen(x, self._lpips_features(x), points, descriptor, features)
+            self._last = original, _Seen(x, self._lpips_features(x), points, descriptor, self._features_of(x))
         return self._last[1]
 
     def _text(self, value: str) -> Tensor:
         if value not in self._texts:
             assert self.image_text is not None
-            self._texts[value] = self.image_text.embed_texts([TEXTS[value]])
+            self._texts[value] = self.image_text.embed_texts([caption(Belief.of(value))])
         return self._texts[value]
 
     def _identity(self, seen: _Seen, original: Image.Image, b: Tensor, edited: Image.Image) -> dict[str, float | None]:
@@ -332,7 +322,7 @@ def statistics(pairs: Sequence[Measured], feature_name: str) -> dict[str, Statis
     names = dict.fromkeys(name for pair in pairs for name in pair.scores)
     columns = {name: np.array([_number(pair.scores.get(name)) for pair in pairs]) for name in names}
     found: dict[str, Statistic] = {}
-    if len(pairs) > 1:
+    if len(pairs) > 1 and pairs[0].original is not None:
         a, b = (np.stack([getattr(pair, side) for pair in pairs]) for side in ("original", "edited"))
         aa, bb, ab = kernel(a, a), kernel(b, b), kernel(a, b)
         found[f"fid:{feature_name}"] = lambda i: fid(a[i], b[i])
@@ -508,7 +498,7 @@ def metrics_text(found: Mapping[str, Any]) -> str:
 
 
 __all__ = [
-    "TEXTS", "Features", "Judge", "Measured", "Scorer", "VGGFeatures", "avg_rel", "better_when_higher", "differences",
-    "evaluate_folders", "fid", "interval", "intervals", "kid", "load_features", "load_model", "metrics_text", "min_rel",
+    "FACETEXT", "Features", "Judge", "Measured", "Scorer", "VGGFeatures", "avg_rel", "better_when_higher", "differences",
+    "evaluate_folders", "fid", "interval", "intervals", "kid", "load_features", "load_image_text", "load_model", "metrics_text", "min_rel",
     "read_beliefs", "relevance", "statistics",
 ]  # fmt: skip

@@ -27,7 +27,7 @@ NUM_SLOTS = 23
 W_DIM = 512
 LAYERS = 7
 FEATURE_LAYERS = 4  # their 64² features tell hair from skin (regions.py)
-RECOMPUTED_FROM = 3  # layers (64² and larger) that are drawn again on the way back: kept, they would take a gigabyte
+RECOMPUTED_FROM = 3  # layers (64² and larger) of a whole picture that are drawn again on the way back: kept, they would take a gigabyte
 # Which slot of w drives which modulation. Slots 3, 6, … 18 belong to image heads that the published file does not
 # have, 22 to nothing: they exist so that the indices are those of the original network (its wsize() is 23).
 SLOTS: dict[str, int] = {"conv1": 0, "to_img": 21} | {
@@ -52,11 +52,11 @@ def idwt(x: Tensor) -> Tensor:
     b, n, h, w = x.shape
     c = n // 4
     low, high = x[:, :c], x[:, c:].reshape(b, c, 3, h, w)
-    lh, hl, hh = high[:, :, 0], high[:, :, 1], high[:, :, 2]
-    # Both separable passes at once; 0.5 = (1/sqrt 2)^2. Rows are combined by lh, columns by hl.
-    tl, tr = low + lh + hl + hh, low + lh - hl - hh
-    bl, br = low - lh + hl - hh, low - lh - hl + hh
-    return F.pixel_shuffle(torch.stack((tl, tr, bl, br), 2).flatten(1, 2) * 0.5, 2)
+    lh, hl, hh = high.unbind(2)
+    # Both separable passes at once, each sum made once; 0.5 = (1/sqrt 2)^2. Rows are combined by lh, columns by hl.
+    top, bottom, over, under = low + lh, low - lh, hl + hh, hl - hh
+    four = torch.stack((top + over, top - over, bottom + under, bottom - under), 2)
+    return F.pixel_shuffle(four.flatten(1, 2) * 0.5, 2)
 
 
 class Mapping(nn.Module):
@@ -103,7 +103,7 @@ class Layer(nn.Module):
             (s1, s2), self.depthwise, self.pointwise, self.noise, strict=True
         ):
             x = pointwise(depthwise(x * style[:, :, None, None])) + noise
-            x = F.leaky_relu(x, 0.2)
+            x = F.leaky_relu(x, 0.2, inplace=True)
         return x
 
 
@@ -161,9 +161,10 @@ class Synthesis(nn.Module):
         """Features after `layers` layers: [B, C, 4·2^layers, 4·2^layers]."""
         x = self.constant * styles[0][:, :, None, None]
         x = F.leaky_relu(self.conv1(x) + self.conv1_noise, 0.2)
+        whole = layers == len(self.layers)  # a preview has no large layers
         for i, layer in enumerate(self.layers[:layers]):
             part = styles[3 * i + 1 : 3 * i + 4]
-            if i >= RECOMPUTED_FROM and x.requires_grad:
+            if whole and i >= RECOMPUTED_FROM and x.requires_grad:
                 x = checkpoint(layer, x, *part, use_reentrant=False)
             else:
                 x = layer(x, *part)

@@ -434,7 +434,7 @@ def train_text(model: FaceText, settings: Settings, state: Path | None = None, v
         for group in optimiser.param_groups:
             group["lr"] = group["rate"] * rate
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            mean = tower.mean(model.ids([description.text for description in batch]))
+            mean = tower.mean(model.ids([description.text for description in batch], cut=True))
         said = F.normalize(reads(mean), dim=1)
         loss = (1 - (said * torch.stack([code(description.says) for description in batch])).sum(1)).mean()
         optimiser.zero_grad()
@@ -499,7 +499,7 @@ CLIP is to other editors, for the 23 attributes of the ontology, their paraphras
 - **Image tower:** AlexNet's features as LPIPS publishes them (frozen, not shipped: `i2edit weights list` has source and licence) of the aligned crop at
   {size.side}², read on a {size.grid}×{size.grid} grid by a small network that was trained here. It sees pixels, no w.
 - **Text tower:** {size.layers} layers of all-MiniLM-L6-v2 (sentence-transformers; Apache-2.0), trained further, its word vectors untouched, {size.vocabulary} of its
-  word pieces. Texts beyond {size.tokens - 2} word pieces lose their beginning.
+  word pieces. Texts beyond {size.tokens - 2} word pieces are refused (in training they lost their beginning).
 - **Data:** {drawn} pictures of generated faces (none of these people exist): the train split of the labelled faces, and seeds from {FIRST_SEED}; half of those
   as they come, a quarter moved along one or two attributes, a quarter edited. Soft labels are the linear maps of w (`directions.safetensors`), which learned from the same train split;
   the train split's own labels (made by a vision-language model, not by people) count {settings.rated:g}-fold. Every picture was also seen mirrored,
