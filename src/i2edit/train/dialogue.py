@@ -460,6 +460,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, default=Settings.steps)
     parser.add_argument("--seed", type=int, default=Settings.seed)
     parser.add_argument("--threads", type=int, default=Settings.threads)
+    parser.add_argument(
+        "--cooldown", type=float, default=Settings.cooldown, help="the last share of the steps, in which the rate falls"
+    )
     parser.add_argument("--lr", type=float, default=Settings.lr, help="the highest learning rate")
     parser.add_argument(
         "--begin-with", default="", help="a trained model's folder to go on from (default: MiniLM's weights)"
