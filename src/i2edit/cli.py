@@ -655,7 +655,7 @@ ImageTextOption = Annotated[
         help="The image–text model of AvgRel and MinRel: facetext (shipped), or MODULE:CALLABLE[:ARGUMENT].",
     ),
 ]
-JudgeOption = Annotated[str | None, typer.Option(help="The second judge, MODULE:CALLABLE[:ARGUMENT].")]
+JudgeOption = Annotated[str, typer.Option(help="The second judge: judge (shipped), or MODULE:CALLABLE[:ARGUMENT].")]
 ArcFaceOption = Annotated[
     str | None,
     typer.Option(
@@ -667,7 +667,7 @@ SeedDrawOption = Annotated[int, typer.Option("--seed", help="Draws the photos an
 
 def _run_settings(
     editor: str, choice: Choice, opening: str, steps_scale: float, seed: int, threads: int, ray: str | None,
-    features: Path | None, image_text: str, judge: str | None, arcface: str | None, images: Path | None,
+    features: Path | None, image_text: str, judge: str, arcface: str | None, images: Path | None,
 ) -> Any:  # fmt: skip
     from i2edit.bench.photos import VGG, Run
 
@@ -701,7 +701,7 @@ def bench_table4(
     steps_scale: StepsOption = 1.0,
     features: FeaturesOption = None,
     image_text: ImageTextOption = "facetext",
-    judge: JudgeOption = None,
+    judge: JudgeOption = "judge",
     arcface: ArcFaceOption = None,
     seed: SeedDrawOption = 0,
     threads: ThreadsOption = 0,
@@ -739,7 +739,7 @@ def bench_forgetting(
     opening: OpeningOption = "inversion",
     steps_scale: StepsOption = 1.0,
     image_text: ImageTextOption = "facetext",
-    judge: JudgeOption = None,
+    judge: JudgeOption = "judge",
     arcface: ArcFaceOption = None,
     seed: SeedDrawOption = 0,
     threads: ThreadsOption = 0,
@@ -821,7 +821,7 @@ def evaluate_images(
     ],
     features: FeaturesOption = None,
     image_text: ImageTextOption = "facetext",
-    judge: JudgeOption = None,
+    judge: JudgeOption = "judge",
     arcface: ArcFaceOption = None,
     loss: Annotated[
         list[str] | None, typer.Option(help="A metric that was a loss of the editor, to be marked †; repeat.")

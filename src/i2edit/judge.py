@@ -38,6 +38,7 @@ class Size:
     kept: tuple[int, ...] = (32, 64, 64)  # channels kept of each map
     places: int = 3  # that an attribute looks at
     heads: int = 4  # trained apart; their logits are averaged
+    silent: tuple[str, ...] = ()  # values that too few of the faces had: it says nothing about them
 
 
 class Head(nn.Module):
@@ -85,7 +86,8 @@ class Judge(nn.Module):
                 raise WeightsError(f"The judge in {folder} lacks {name}. Train one with `i2edit train judge`.")
         try:
             config = json.loads((folder / "config.json").read_text())
-            model = cls(trunk or LPIPS("vgg").from_weights(), Size(**config | {"kept": tuple(config["kept"])}))
+            size = Size(**config | {"kept": tuple(config["kept"]), "silent": tuple(config["silent"])})
+            model = cls(trunk or LPIPS("vgg").from_weights(), size)
             stored = {key: value.float() for key, value in load_file(folder / "model.safetensors").items()}
             model.heads.load_state_dict(stored)
         except (TypeError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
@@ -117,8 +119,11 @@ class Judge(nn.Module):
 
     @torch.no_grad()
     def probabilities(self, crops: Tensor) -> Tensor:
-        """Aligned crops [B, 3, H, W], RGB in [-1, 1], of any size → probability of each value [B, 23] in ontology order."""
-        return torch.sigmoid(self.logits(self.cells(crops)))
+        """Aligned crops [B, 3, H, W], RGB in [-1, 1], of any size → probability of each value [B, 23] in ontology order; NaN for
+        those it is silent about (`Size.silent`)."""
+        found = torch.sigmoid(self.logits(self.cells(crops)))
+        found[:, [VALUES.index(value) for value in self.size.silent]] = float("nan")
+        return found
 
 
 __all__ = ["Judge", "Size"]

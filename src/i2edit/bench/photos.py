@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 
 from i2edit.errors import DataError, I2EditError, OutputError, PhotoError
-from i2edit.metrics.image import FACETEXT
+from i2edit.metrics.image import FACETEXT, JUDGE
 from i2edit.modes import EditMethod, View
 from i2edit.records import Dialogue
 from i2edit.stacks import Choice, named
@@ -51,7 +51,7 @@ class Run:
     steps, for the photo and for every inversion after it.
 
     ``choice``: the stack, and the settings of `optimise`; its ``editor`` and ``arcface`` are those of the run. ``features``: `vgg`,
-    Inception's weights, or None. ``image_text``, ``judge``: `facetext` or MODULE:CALLABLE[:ARGUMENT], or None. ``arcface``: the same, or
+    Inception's weights, or None. ``image_text``, ``judge``: `facetext`, `judge` or MODULE:CALLABLE[:ARGUMENT], or None. ``arcface``: the same, or
     ArcFace's checkpoint, which `optimise` needs on the ffhq stack.
     """
 
@@ -63,7 +63,7 @@ class Run:
     threads: int = 0  # of torch; 0: its own choice
     features: str | None = VGG
     image_text: str | None = FACETEXT
-    judge: str | None = None
+    judge: str | None = JUDGE
     arcface: str | None = None
     images: str | None = None
 
@@ -170,11 +170,11 @@ def load_method(name: str) -> tuple[Make, Losses]:
 def load_scorer(
     features: str | None = VGG,
     image_text: str | None = FACETEXT,
-    judge: str | None = None,
+    judge: str | None = JUDGE,
     arcface: str | None = None,
 ) -> Scorer:
     """The published networks, and the models that are named, as in `Run`. Raises I2EditError, WeightsError."""
-    from i2edit.metrics.image import Scorer, load_features, load_image_text, load_model
+    from i2edit.metrics.image import Scorer, load_features, load_image_text, load_judge, load_model
     from i2edit.nets.arcface import ArcFace
     from i2edit.nets.dlibface import DlibFace
     from i2edit.nets.lpips import LPIPS
@@ -188,7 +188,7 @@ def load_scorer(
         LPIPS("alex").from_weights(),
         DlibFace.from_weights(),
         load_image_text(image_text) if image_text else None,
-        load_model(judge) if judge else None,
+        load_judge(judge) if judge else None,
         face,
     )
 

@@ -37,7 +37,7 @@ from i2edit.bench.photos import (
 )
 from i2edit.bench.table3 import machine
 from i2edit.errors import I2EditError
-from i2edit.metrics.image import FACETEXT, Measured, better_when_higher, differences, intervals, statistics
+from i2edit.metrics.image import FACETEXT, JUDGE, Measured, better_when_higher, differences, intervals, statistics
 from i2edit.modes import INPUTS, MODES, Shown, TextMethod, draw, from_dialogue, multi_turn, single_turn, texts
 from i2edit.ontology import EditState
 from i2edit.records import Dialogue
@@ -294,10 +294,12 @@ def weights_used(settings: Run) -> dict[str, str]:
     choice = settings.networks
     if settings.image_text == FACETEXT or (choice.editor == "optimise" and choice.clip is None):
         files[FACETEXT] = FOLDER / "facetext" / "model.safetensors"
+    if settings.judge == JUDGE:
+        files[JUDGE] = FOLDER / "judge" / "model.safetensors"
     for name, path in files.items():
         found[name] = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
     for part in ("features", "image_text", "judge", "arcface"):
-        if getattr(settings, part) not in (None, VGG):
+        if getattr(settings, part) not in (None, VGG, JUDGE):
             found[part] = getattr(settings, part)
     for part in ("encoder", "generator", "clip"):
         if getattr(choice, part):

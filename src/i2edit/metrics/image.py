@@ -14,6 +14,7 @@ FID with different numbers of pictures, are never to be compared.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,6 +44,7 @@ Statistic = Callable[[Index], float]
 ROUNDS = 1000  # of the bootstrap
 SET_ROUNDS = 200  # for FID and KID, which are slow
 FACETEXT = "facetext"  # the name of the shipped image–text model
+JUDGE = "judge"  # the name of the shipped second judge
 SIDE = 256  # pixels at which LPIPS and the features look at a picture
 HIGHER = ("avgrel", "minrel", "relevance", "judge", "id:")  # better when higher; the others when lower
 
@@ -74,6 +76,13 @@ def load_image_text(name: str) -> ImageText:
     from i2edit.facetext import FaceText
 
     return FaceText.from_assets() if name == FACETEXT else load_model(name)
+
+
+def load_judge(name: str) -> Judge:
+    """`judge`, the shipped one, or a model named as in `load_model`. Raises I2EditError, WeightsError."""
+    from i2edit import judge
+
+    return judge.Judge.from_assets() if name == JUDGE else load_model(name)
 
 
 # ------------------------------------------------------------------------------------------------ relevance
@@ -268,10 +277,13 @@ class Scorer:
             if first is not None:
                 scores["relevance:first"] = float(relevance(vector, self._text(first)))
         if self.judge is not None:
-            shown = self.judge.probabilities(b)[0]
-            scores["judge"] = float(shown[[VALUES.index(v) for v in asked]].mean()) if asked else None
+            said = dict(zip(VALUES, self.judge.probabilities(b)[0].tolist(), strict=True))
+            shown = [
+                said[value] for value in asked if not math.isnan(said[value])
+            ]  # NaN: it does not know such a value
+            scores["judge"] = sum(shown) / len(shown) if shown else None
             if first is not None:
-                scores["judge:first"] = float(shown[VALUES.index(first)])
+                scores["judge:first"] = None if math.isnan(said[first]) else said[first]
         return Measured(scores, seen.features, self._features_of(b))
 
     def _features_of(self, x: Tensor) -> Array | None:

@@ -38,6 +38,7 @@ WORDS = {
     "made up": "heavy makeup", "lips painted": "lipstick", "ear jewels": "earrings", "thick brows": "bushy eyebrows",
     "full lips": "big lips", "rouge": "rosy cheeks", "very fair skin": "pale skin",
 }  # fmt: skip
+LEAST = 12  # described faces of the train part that must clearly show a value; with fewer the judge is silent about it
 COLOURS = ("brown", "blond", "black", "gray")
 CUTS = ("straight", "wavy")
 
@@ -197,12 +198,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = parser.parse_args(argv)
     settings = Settings(seed=options.seed)
     faces = read_described()
-    torch.manual_seed(settings.seed)
-    judge = Judge(LPIPS("vgg").from_weights())
-    began = time.time()
-    cells = make_cells(judge, faces.seeds, options.out / "cells", settings.views)
     test = set(test_part(faces))
     train = [row for row in range(len(faces.seeds)) if row not in test]
+    shown = (faces.targets[train] == 1).sum(0)
+    silent = tuple(value for value, count in zip(VALUES, shown.tolist(), strict=True) if count < LEAST)
+    torch.manual_seed(settings.seed)
+    judge = Judge(LPIPS("vgg").from_weights(), Size(silent=silent))
+    began = time.time()
+    cells = make_cells(judge, faces.seeds, options.out / "cells", settings.views)
     loss = train_heads(judge, settings, cells[train], faces.targets[train])
     judge.save(options.out)
     print(json.dumps({"faces": len(train), "loss": round(loss, 4), "seconds": round(time.time() - began)}), flush=True)
