@@ -49,7 +49,11 @@ def commands(command: Any, name: str) -> Iterator[tuple[str, Any]]:
 
 def cli_page() -> str:
     """The command line, as `--help` prints it: typer's parsers, and argparse's of `i2edit train`."""
-    os.environ |= {"COLUMNS": str(WIDTH), "TERMINAL_WIDTH": str(WIDTH), "TYPER_USE_RICH": "0"}  # plain text, before typer is imported
+    os.environ |= {
+        "COLUMNS": str(WIDTH),
+        "TERMINAL_WIDTH": str(WIDTH),
+        "TYPER_USE_RICH": "0",
+    }  # plain text, before typer is imported
     import typer
 
     from i2edit.cli import app
@@ -154,11 +158,14 @@ def build(out: Path) -> Path:
     return out / "site"
 
 
+LOADS = {
+    "script": "src", "img": "src", "link": "href", "iframe": "src", "source": "src", "video": "src", "audio": "src", "embed": "src",
+    "object": "data", "use": "href",
+}  # fmt: skip
+
+
 class Page(HTMLParser):
     """What a page links to, what it loads, and its anchors."""
-
-    LOADS = {"script": "src", "img": "src", "link": "href", "iframe": "src", "source": "src", "video": "src", "audio": "src",
-             "embed": "src", "object": "data", "use": "href"}  # fmt: skip
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -178,8 +185,8 @@ class Page(HTMLParser):
             self.links.append(found["href"])
         elif tag == "link" and found.get("rel") in ("canonical", "prev", "next", "alternate"):
             self.links.append(found.get("href", ""))
-        elif tag in self.LOADS and self.LOADS[tag] in found:
-            self.loads.append(found[self.LOADS[tag]])
+        elif tag in LOADS and LOADS[tag] in found:
+            self.loads.append(found[LOADS[tag]])
         self.loads += [part.split()[0] for part in found.get("srcset", "").split(",") if part.split()]
 
     def handle_data(self, data: str) -> None:
@@ -189,7 +196,7 @@ class Page(HTMLParser):
 
 def styled(text: str) -> list[str]:
     """What a style sheet loads."""
-    return re.findall(r"""(?:url\(\s*|@import\s+)["']?([^"')\s;]+)""", text)
+    return re.findall(r"""(?:@import\s+(?:url\(\s*)?|url\(\s*)["']?([^"')\s;]+)""", text)
 
 
 def problems(site: Path) -> list[str]:
@@ -239,7 +246,9 @@ def main(argv: list[str]) -> int:
     for sentence in wrong:
         print(sentence, file=sys.stderr)
     if not wrong:
-        print(f"{site / 'index.html'}: {len(list(site.rglob('*.html')))} pages. `python -m http.server -d {site}` shows them.")
+        print(
+            f"{site / 'index.html'}: {len(list(site.rglob('*.html')))} pages. `python -m http.server -d {site}` shows them."
+        )
     return 1 if wrong else 0
 
 
