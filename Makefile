@@ -21,8 +21,8 @@ test: lint docs weights
 	$(BIN)/python -m pytest -m "not slow"
 
 lint: $(VENV)/.installed-dev
-	$(BIN)/ruff check src tests docs
-	$(BIN)/ruff format --check src tests docs
+	$(BIN)/ruff check src tests docs/build.py
+	$(BIN)/ruff format --check src tests docs/build.py
 	$(BIN)/mypy
 
 weights: $(VENV)/.installed-dev
