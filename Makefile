@@ -1,4 +1,4 @@
-# From a fresh clone: `make demo` talks to a photo, `make test` runs the checks. Both set everything up by themselves
+# From a fresh clone: `make demo` talks to a photo, `make test` runs the checks, `make docs` builds the documentation. All set everything up by themselves
 # and can be repeated. PYTHON chooses the interpreter, TORCH the PyTorch requirement (see README for a CPU build).
 
 PYTHON ?= python3
@@ -6,19 +6,23 @@ TORCH ?= torch==2.13.0
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint weights install clean
+.PHONY: demo test lint docs weights install clean
 
 demo: $(VENV)/.installed
 	$(BIN)/i2edit weights fetch
 	$(BIN)/i2edit demo
 
-test: lint weights
+# The documentation site, built strictly: build/docs/site/index.html.
+docs: $(VENV)/.installed-dev
+	$(BIN)/python docs/build.py
+
+test: lint docs weights
 	$(BIN)/i2edit weights fetch all
 	$(BIN)/python -m pytest -m "not slow"
 
 lint: $(VENV)/.installed-dev
-	$(BIN)/ruff check src tests
-	$(BIN)/ruff format --check src tests
+	$(BIN)/ruff check src tests docs/build.py
+	$(BIN)/ruff format --check src tests docs/build.py
 	$(BIN)/mypy
 
 weights: $(VENV)/.installed-dev
