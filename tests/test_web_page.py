@@ -32,6 +32,7 @@ from i2edit.web.service import sample_file  # noqa: E402
 CHROMIUM = os.environ.get("I2EDIT_CHROMIUM", "/usr/bin/chromium")
 pytestmark = [
     pytest.mark.weights,
+    pytest.mark.slow,
     pytest.mark.skipif(
         not Path(CHROMIUM).exists(), reason=f"there is no Chromium at {CHROMIUM}; I2EDIT_CHROMIUM names another place"
     ),
@@ -50,7 +51,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """Chromium, with a camera that films the sample portrait."""
     film = tmp_path_factory.mktemp("film") / "film.mjpeg"
     frame = io.BytesIO()
-    ImageOps.pad(Image.open(sample_file("portrait")), (960, 720)).save(frame, "JPEG")
+    ImageOps.pad(ImageOps.exif_transpose(Image.open(sample_file("portrait"))), (960, 720)).save(frame, "JPEG")
     film.write_bytes(frame.getvalue())
     camera = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
     with sync_api.sync_playwright() as playwright:

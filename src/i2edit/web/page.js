@@ -352,7 +352,8 @@ window.i2edit = (() => {
 
     function drawSave() {
       const open = save.open;
-      const link = (what, format) => h("a", { href: address(view, view.version, what, format, "&download=true"), download: "" }, format.toUpperCase());
+      const link = (what, format) => h("a", { href: address(view, view.version, what, format, "&download=true"), download: "",
+        "aria-label": `${what === "photo" ? "The whole photo" : "The face"} as ${format.toUpperCase()}` }, format.toUpperCase());
       const line = (what, words) => h("p", {}, `${words}: `, ...["png", "jpeg", "webp"].flatMap((format, n) => (n ? [" · ", link(what, format)] : [link(what, format)])));
       save.replaceChildren(...[h("summary", {}, "Download"),
         view.generated ? null : line("photo", `The whole photo (${view.photo.width} × ${view.photo.height})`),
