@@ -53,7 +53,7 @@ class Settings:
     batch: int = 48
     lr: float = 3e-3
     decay: float = 0.05
-    drop: float = 0.3
+    drop: float = 0.5
     smooth: float = 0.02
 
 
