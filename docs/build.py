@@ -31,6 +31,7 @@ ASSETS = ROOT / "src" / "i2edit" / "assets"
 CARDS = {
     "cards/dialogue.md": ASSETS / "dialogue" / "README.md",
     "cards/facetext.md": ASSETS / "facetext" / "README.md",
+    "cards/judge.md": ASSETS / "judge" / "README.md",
     "cards/faces.md": ASSETS / "faces" / "README.md",
     "changelog.md": ROOT / "CHANGELOG.md",
 }

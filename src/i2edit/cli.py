@@ -581,7 +581,6 @@ def _trainer(name: str) -> None:
     command.__doc__ = {
         "directions": "The edit directions, from the labelled faces.",
         "dialogue": "The dialogue model: the shipped kind, or with --model T5 or PPTOD.",
-        "encoder": "The inversion encoder, from generated faces.",
         "facetext": "The face–text encoder, from generated faces and the phrase bank.",
         "judge": "The second judge, from faces described by eye.",
         "readout": "The generator's 256² preview.",
@@ -591,7 +590,7 @@ def _trainer(name: str) -> None:
     train_app.command(name, context_settings=context)(command)
 
 
-for _name in ("directions", "dialogue", "encoder", "facetext", "judge", "readout", "regions", "regressor"):
+for _name in ("directions", "dialogue", "facetext", "judge", "readout", "regions", "regressor"):
     _trainer(_name)
 
 
