@@ -169,11 +169,10 @@ def test_every_belief_parses(heard: list[Result]) -> None:
 
 
 def test_what_asks_for_nothing_changes_nothing(heard: list[Result]) -> None:
-    """At most 1.5 % are misheard (measured: 10 of 857): commands to a chatbot or code made of everyday words."""
+    """Not one of more than 800, whatever the conversation before it."""
     rows = [row for row in heard if row[0] not in ASKING and isinstance(row[3], Heard)]
     wrong = [(kind, text[:80], result.marks) for kind, text, conv, result in rows if result.state != conv.state]  # type: ignore[union-attr]
-    assert len(rows) > 800 and len(wrong) <= 0.015 * len(rows), wrong
-    assert {kind for kind, *_ in wrong} <= {"injection", "code", "our tokens"}, wrong
+    assert len(rows) > 800 and not wrong
 
 
 def test_our_control_tokens_are_no_words(heard: list[Result]) -> None:

@@ -31,10 +31,23 @@ _TO_A_MACHINE = re.compile(
     re.IGNORECASE,
 )
 
+# A chatbot is spoken to, or it is code. Nothing of this is believed where no attribute is named.
+_CHATBOT = re.compile(
+    r"\b(?:you are (?:now |only )?(?:an? )?(?:ai|dan|bot|chatbot|assistant|(?:large )?language model)|(?:as|i am) (?:an ai|your "
+    r"(?:developer|creator|admin\w*|owner))|system prompt|api key|jailbreak\w*|(?:developer|admin|debug) mode|from now on|(?:answer|respond|"
+    r"reply) (?:only|in)|act as an?)\b|^ *(?:assistant|human|system|user|ai) *:",
+    re.IGNORECASE | re.MULTILINE,
+)
+_CODE = re.compile(
+    r"traceback \(|\bfile \"[^\"]*\", line \d|\b(?:rm -r|sudo|drop table|select \S+ from|insert into|curl http|chmod|import \w+ as)\b|"
+    r"</?\w+[^<>]*>|\bdef \w+\(|\w\(\)|[=!]=|=>|&&|\$\(|\{\s*[\"']|; *--",
+    re.IGNORECASE,
+)
+
 
 def doubt(text: str, pieces: Set[str], sure: float) -> str | None:
-    """Why a change heard in ``text`` is not believed: "words", "signs" or "unsure"; None where it is. ``pieces``: words that
-    the tokenizer has whole."""
+    """Why a change heard in ``text`` is not believed: "words", "signs", "machine" or "unsure"; None where it is. ``pieces``: words
+    that the tokenizer has whole."""
     if _known_share(text, pieces) < KNOWN:
         return "words"
     if mentions(text):
@@ -42,6 +55,8 @@ def doubt(text: str, pieces: Set[str], sure: float) -> str | None:
     signs = [sign for sign in text if not sign.isspace()]
     if sum(sign.isalpha() for sign in signs) < LETTERS * len(signs):
         return "signs"
+    if _CHATBOT.search(text) or _CODE.search(text):
+        return "machine"
     return "unsure" if sure < SURE else None
 
 
