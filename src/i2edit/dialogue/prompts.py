@@ -80,6 +80,8 @@ def tidy(text: str) -> str:
 
 def _seen(sign: str) -> str:
     kind = unicodedata.category(sign)
+    if "\u0300" <= sign <= "\u036f":  # a stroke through a letter, or an accent that goes with none
+        return ""
     if sign in "\t\n\v\f\r\x85" or kind[0] == "Z" or kind == "So":
         return " "
     return "" if kind[0] == "C" or kind == "Me" or "\ufe00" <= sign <= "\ufe0f" else sign

@@ -40,7 +40,7 @@ _CHATBOT = re.compile(
 )
 _CODE = re.compile(
     r"traceback \(|\bfile \"[^\"]*\", line \d|\b(?:rm -r|sudo|drop table|select \S+ from|insert into|curl http|chmod|import \w+ as)\b|"
-    r"</?\w+[^<>]*>|\bdef \w+\(|\w\(\)|[=!]=|=>|&&|\$\(|\{\s*[\"']|; *--",
+    r"</?\w+[^<>]*>|\bdef \w+\(|\w\(\)|[=!]=|=>|&&|\$\(|\{\s*[\"']|; *--|\[(?:unk|pad|cls|sep|mask)\]|translate dialogue to",
     re.IGNORECASE,
 )
 
