@@ -43,11 +43,11 @@ def measure(
         truth = targets[clear, index].astype(int)
         row: dict[str, Any] = {"positive": int(truth.sum()), "labelled": int(clear.sum())}
         for name, said in models.items():
-            if 0 < truth.sum() < len(truth):
+            if 0 < truth.sum() < len(truth) and not np.isnan(said[:, index]).any():  # NaN: silent about it
                 row[name] = round(float(auc(said[clear, index], truth)[0]), 4)
                 if truth.sum() >= LEAST_POSITIVES:
                     samples[name].append(np.concatenate([[row[name]], auc(said[clear, index], truth, draws[:, clear])]))
-        if others is not None:
+        if others is not None and not np.isnan(probabilities[:, index]).any():
             row["agreement"] = round(rank_correlation(probabilities[:, index], others[:, index]), 3)
         found["values"][value] = row
     for name, some in samples.items():
@@ -57,7 +57,9 @@ def measure(
             "mean_auc": round(float(mean[0]), 4), "low": round(float(low), 4), "high": round(float(high), 4), "values": len(some)
         }  # fmt: skip
     if others is not None:
-        found["agreement"] = round(float(np.mean([row["agreement"] for row in found["values"].values()])), 3)
+        found["agreement"] = round(
+            float(np.mean([row["agreement"] for row in found["values"].values() if "agreement" in row])), 3
+        )
     return found
 
 
