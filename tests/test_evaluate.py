@@ -253,6 +253,27 @@ def test_batches_hold_turns_of_several_dialogues_and_nothing_depends_on_them(tmp
     assert all(one.system is None for one in next(read_dialogues(tmp_path / "bare.jsonl")).turns)
 
 
+def test_a_model_that_takes_no_acts_is_told_none(tmp_path: Path) -> None:
+    write_dialogues(GOLD, tmp_path / "gold.jsonl")
+    with pytest.raises(I2EditError, match="of the shipped kind"):
+        track_file(tmp_path / "gold.jsonl", tmp_path / "pred.jsonl", Scripted(), gold_acts=True)
+    assert not (tmp_path / "pred.jsonl").exists()
+
+
+@pytest.mark.weights
+def test_replies_with_the_acts_of_the_file(tmp_path: Path, shipped_dialogue: Any) -> None:
+    gold = (
+        dialogue("a", turn("smile please", "smiling", system="x", act=Act("suggest", "hairstyle", "bangs"))),
+        dialogue("b", turn("smile please", "smiling", system="x", act=Act("request", "makeup"))),
+        dialogue("c", turn("smile please", "smiling", system="x", act=Act("next"))),
+    )
+    write_dialogues(gold, tmp_path / "gold.jsonl")
+    track_file(tmp_path / "gold.jsonl", tmp_path / "pred.jsonl", shipped_dialogue, gold_acts=True)
+    said = [one.turns[0] for one in read_dialogues(tmp_path / "pred.jsonl")]
+    assert [one.act for one in said] == [one.turns[0].act for one in gold]
+    assert "bangs" in (said[0].system or "") or "fringe" in (said[0].system or "")
+
+
 def _line(**changes: Any) -> str:
     return json.dumps({"dialogue_id": "a", "image_id": "seed:1", "turns": [{"user": "hi", "belief": {}}]} | changes)
 

@@ -774,6 +774,9 @@ def track(
     out: Annotated[Path, typer.Option(help="The predictions, in the same shape.")],
     model: ModelOption = None,
     replies: Annotated[bool, typer.Option(help="Also write replies.")] = True,
+    gold_acts: Annotated[
+        bool, typer.Option("--gold-acts", help="Let the replies say the file's acts, as the floors of BLEU do.")
+    ] = False,
     dialogue: DialogueOption = None,
     base_url: AddressOption = None,
 ) -> None:
@@ -782,7 +785,7 @@ def track(
     from i2edit.dialogue.tracking import track_file
 
     tracker = chosen_dialogue(model, dialogue, base_url) or load_dialogue()
-    done = track_file(gold, out, tracker, Bar("Tracking"), replies=replies)
+    done = track_file(gold, out, tracker, Bar("Tracking"), replies=replies, gold_acts=gold_acts)
     say(f"{out}: {done.turns} user turns of {done.dialogues} dialogues.")
     if done.refused:
         note(f"{done.refused} messages could not be taken; their beliefs stay as they were.")

@@ -275,9 +275,12 @@ class DialogueModel:
         present: frozenset[str] = frozenset(),
         blocked: frozenset[str] = frozenset(),
         seed: int = 0,
+        acts: Sequence[Act | None] | None = None,
     ) -> list[Spoken]:
-        """``respond`` for several conversations in one batch (used by evaluation)."""
+        """``respond`` for several conversations in one batch (used by evaluation). ``acts``: acts that are to be said, one a turn
+        (None: the policy's)."""
         asked = [_Asked(*turn, frozenset(present) | blocked, seed) for turn in turns]
+        told = dict(enumerate(acts or ()))
         spoken: list[Spoken | None] = [
             Spoken(one.rng.choice(NOT_UNDERSTOOD), Act("next"), checked=False) if not one.heard.understood else None
             for one in asked
@@ -286,7 +289,7 @@ class DialogueModel:
             i for i, one in enumerate(asked)
             if spoken[i] is None and one.conv.turns and one.conv.turns[-1].user is not None
         ]  # fmt: skip
-        prefixes = {i: act_ids(asked[i].act()) if asked[i].changed else [] for i in left}
+        prefixes = {i: act_ids(told.get(i) or asked[i].act()) if told.get(i) or asked[i].changed else [] for i in left}
         for again in (False, True):
             if again:  # the model's own choice of act was not usable: choose for it
                 left = [i for i in left if spoken[i] is None and not asked[i].changed]
@@ -296,7 +299,8 @@ class DialogueModel:
                 one = asked[i]
                 whole = [ids for ids in sampled if ids[-1] == END]
                 candidates = ((self.codec.text(ids), act) for ids in whole if (act := _read_act(ids)) is not None)
-                spoken[i] = first_true(candidates, one.conv, one.heard, one.outcome, one.barred)
+                barred = one.barred - {act.value for act in (told.get(i),) if act is not None and act.value is not None}
+                spoken[i] = first_true(candidates, one.conv, one.heard, one.outcome, barred)
         return [
             said or written(one.outcome, one.act(), one.heard.state.belief, one.heard, one.rng)
             for one, said in zip(asked, spoken, strict=True)

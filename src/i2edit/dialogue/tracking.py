@@ -11,6 +11,7 @@ so that a mistake counts once and turns can be tracked in any order, many at a t
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import re
@@ -20,11 +21,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from i2edit.data.phrases.wording import PARTS
 from i2edit.dialogue.check import mentions
 from i2edit.dialogue.history import STEPS, Conversation, Heard, Tracker, hear_marks
-from i2edit.errors import DataError, MessageError, OutputError
+from i2edit.errors import DataError, I2EditError, MessageError, OutputError
 from i2edit.ontology import SLOTS, EditState, in_order
 from i2edit.records import Dialogue, Outcome, Turn, read_dialogues, write_dialogues
 
@@ -225,11 +227,13 @@ def track_file(
     batch: int = 32,
     *,
     replies: bool = True,
+    gold_acts: bool = False,
 ) -> Tracked:
     """Track every user turn of ``gold`` with its gold history and write ``out``, whole or not at all.
 
     ``out`` has the same dialogues and turns: user turns with the predicted belief (strengths, reply and act), buttons
-    as they were. The file is read to its end before the model is asked. ``replies`` False leaves the replies out.
+    as they were. The file is read to its end before the model is asked. ``replies`` False leaves the replies out;
+    ``gold_acts`` has them say the acts of ``gold`` rather than the policy's own, as the floors of BLEU do (`metrics/response.py`).
     Raises DataError for bad input, OutputError when ``out`` cannot be written or is the gold file itself.
     """
     gold, out = Path(gold), Path(out)
@@ -241,6 +245,8 @@ def track_file(
         raise DataError(f"There is no user turn in {gold}.")
     if out.exists() and out.samefile(gold):
         raise OutputError(f"{out} is the gold file itself; please name another one for the predictions.")
+    if gold_acts and "acts" not in inspect.signature(model.respond_many).parameters:
+        raise I2EditError("Only a model of the shipped kind can be told what its replies are to say.")
     tell = progress or (lambda share, name: None)
     turns = [list(dialogue.turns) for dialogue in dialogues]
     refused = left_out = malformed = replaced = done = 0
@@ -266,7 +272,8 @@ def track_file(
                 malformed += not heard.understood
                 answered.append((i, j, conv, heard))
             told = [to_answer(conv, turns[i][j], heard) for i, j, conv, heard in answered] if replies else []
-            spoken = model.respond_many(told) if told else []
+            acts: dict[str, Any] = {"acts": [turns[i][j].act for i, j, _, _ in answered]} if gold_acts else {}
+            spoken = model.respond_many(told, **acts) if told else []
             for index, (i, j, _conv, heard) in enumerate(answered):
                 pred, notes = _predicted(turns[i][j], heard.state, None), heard.notes
                 if replies:

@@ -6,7 +6,8 @@ sacrebleu, and for the floors scikit-learn: the extra "eval".
     response_scores(read_checked(gold), read_checked(pred))["bleu"]
     floors(read_checked(gold), Path("train.jsonl"))["copy_nearest"]["bleu"]
 
-The floors know the gold act, which a model has to guess; neither looks at the gold reply.
+The floors know the gold act, which a model has to guess (`i2edit track --gold-acts` tells it to the shipped model, for a comparison on equal
+terms); neither looks at the gold reply.
 """
 
 from __future__ import annotations
