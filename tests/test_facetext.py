@@ -164,6 +164,7 @@ def planted(model: FaceText, count: int, seed: int) -> tuple[Tensor, np.ndarray]
 
 
 def test_the_image_tower_learns_and_resumes(tiny_model: FaceText, tmp_path: Path) -> None:
+    tiny_model.requires_grad_(True)
     cells, logits = planted(tiny_model, 96, 0)
     taught = training.lesson(logits, [0, 1], ("a", "b"), [], 1.0)
     settings = training.Settings(image_epochs=8, image_batch=16, image_lr=1e-2, drop=0.0)

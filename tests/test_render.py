@@ -22,6 +22,7 @@ from i2edit.render import (
     COLOUR_EDITS,
     ENOUGH,
     HAIR_COLOURS,
+    MAKEUP,
     PALETTE,
     VISIBLE,
     Drawn,
@@ -265,7 +266,20 @@ def test_a_larger_crop_changes_in_the_same_places(points: np.ndarray, segments: 
     assert (masks[0] - masks[1]).abs().max() < 0.05
 
 
-@pytest.mark.parametrize("value", sorted(COLOUR_EDITS))
+@pytest.mark.parametrize("value", sorted(MAKEUP))
+def test_make_up_leaves_the_colour_of_bare_skin_alone(compose: Callable[..., Any], face: FaceMap, value: str) -> None:
+    """The generator paints the whole face red and bright: the photo takes that at lips and lids, not on forehead and jaw."""
+    crop, base, edited = flat(0.1, 0.0, -0.1), flat(0.1, 0.0, -0.1), flat(0.5, 0.2, -0.1)
+    done = compose(crop, ((value,), edited, base))
+    lips, skin = (F.interpolate(m[None, None], size=S)[0, 0] for m in (face.lips(), face.inner_face()))
+    lids, cheeks = (F.interpolate(m[None, None], size=S)[0, 0] for m in (face.eyelids(), face.cheeks()))
+    moved = (done.crop - crop)[0].abs().sum(0)
+    bare = (skin > 0.9) & (lips + lids + cheeks < 0.01) & (done.mask > 0.9)
+    assert bare.sum() > 50 and moved[bare].mean() < 0.1
+    assert moved[(lips > 0.9) & (done.mask > 0.9)].mean() > 0.35
+
+
+@pytest.mark.parametrize("value", sorted(COLOUR_EDITS.keys() - MAKEUP))
 def test_colour_edits_do_not_move_geometry(compose: Callable[..., Any], value: str) -> None:
     """The generator's vertical stripes turn to their negative, and redder; the photo's horizontal ones must stay."""
     crop = flat(0.1, 0.0, -0.1) + 0.2 * stripes(True)

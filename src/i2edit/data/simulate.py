@@ -724,7 +724,8 @@ class _Talker:
                 kind = {"<question>": "q_other", "<unsupported>": "u_thing", "<none>": "smalltalk"}.get(
                     marks[0], "done"
                 )
-                return Said(self.fill(text), marks, "whole", "whole", kind)
+                steps = [mark.removeprefix("<op_")[:-1] for mark in marks if mark.startswith("<op_")]
+                return Said(self.fill(text), marks, "whole", (steps or ["whole"])[0], kind)
         return self.request(belief)
 
     def part(self, belief: Belief, spoken: set[str]) -> tuple[str, Marks, set[str]]:

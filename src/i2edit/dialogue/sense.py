@@ -44,6 +44,8 @@ _CODE = re.compile(
     re.IGNORECASE,
 )
 
+_OVER_AND_OVER = re.compile(r"(\S.{8,}?)\1\1")
+
 
 def doubt(text: str, pieces: Set[str], sure: float) -> str | None:
     """Why a change heard in ``text`` is not believed: "words", "signs", "machine" or "unsure"; None where it is. ``pieces``: words
@@ -55,7 +57,7 @@ def doubt(text: str, pieces: Set[str], sure: float) -> str | None:
     signs = [sign for sign in text if not sign.isspace()]
     if sum(sign.isalpha() for sign in signs) < LETTERS * len(signs):
         return "signs"
-    if _CHATBOT.search(text) or _CODE.search(text):
+    if _CHATBOT.search(text) or _CODE.search(text) or _OVER_AND_OVER.search(text):
         return "machine"
     return "unsure" if sure < SURE else None
 
