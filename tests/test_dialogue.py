@@ -495,3 +495,11 @@ def test_a_step_of_the_decoder_is_that_of_transformers() -> None:
             scores = step(ids[:, position].repeat_interleave(3))
             assert torch.allclose(scores[::3], whole[:, position], atol=1e-5) and torch.equal(scores[0], scores[2])
         assert torch.allclose(_Steps(network, inputs, size=40)(ids[:, 0]), whole[:, 0, :40], atol=1e-5)
+
+
+def test_what_was_taken_off_is_not_said_to_be_restored() -> None:
+    outcome, belief = Outcome(removed=("bangs",)), Belief.of("smiling")
+    for text in ("I've restored bangs. What else comes to mind?", "I brought back the bangs."):
+        assert not is_true(text, Act("next"), outcome, belief), text
+    for text in ("I've rolled back bangs.", "Without bangs, restored to how it was.", "The bangs are off again."):
+        assert is_true(text, Act("next"), outcome, belief), text

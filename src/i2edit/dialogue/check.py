@@ -42,6 +42,7 @@ _REMOVAL = re.compile(
     r"ditch|bye",
     re.IGNORECASE,
 )
+_RETURNED = re.compile(r"\b(?:restored|returned|brought back)((?: [\w'-]+){1,3})", re.IGNORECASE)
 _SENTENCE = re.compile(r"[^.!?]+[.!?]*")
 
 
@@ -97,6 +98,9 @@ def is_true(text: str, act: Act, outcome: Outcome, belief: Belief, ops: tuple[st
     for sentence in _SENTENCE.findall(text):
         if mentions(sentence) & (removed - made - {act.value}) and not _REMOVAL.search(sentence):
             return False  # what was taken back must not be told as if it had been made
+        returned = _RETURNED.search(sentence)
+        if returned and mentions(returned[1]) & (removed - made):
+            return False  # "I've restored bangs" says that they are there again
         named = mentions(sentence) - ({act.value} if act.value and sentence.rstrip().endswith("?") else set())
         for clause in (
             re.split(r",? but (?:sorry|unfortunately)|[:;]", sentence)
