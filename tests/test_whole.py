@@ -84,7 +84,8 @@ def test_every_line_reads_and_none_is_kin_of_a_held_out_family() -> None:
         assert all(overlap(own, words) <= 0.6 for words in held if own or words)
 
 
-def test_training_hears_whole_messages_and_the_benchmark_none() -> None:
+def test_training_hears_whole_messages_and_nobody_else() -> None:
     heard = {turn.behaviour for d in simulate(60, 1, "more", TRAINING) for turn in d.turns}
     assert "whole" in heard
-    assert "whole" not in {turn.behaviour for d in simulate(60, 1, "test", BENCHMARK) for turn in d.turns}
+    for policy in (TRAINING, BENCHMARK):
+        assert "whole" not in {turn.behaviour for d in simulate(60, 1, "test", policy) for turn in d.turns}
