@@ -186,6 +186,8 @@ def test_the_image_tower_learns_and_resumes(tiny_model: FaceText, tmp_path: Path
         training.train_image(tiny_model, settings, cells, taught, state, stop)
     resumed = training.train_image(tiny_model, settings, cells, taught, state)
     assert torch.allclose(resumed, whole, atol=1e-5)
+    tiny_model.load_state_dict(before)
+    tiny_model.requires_grad_(False)
 
 
 def test_the_text_tower_learns_negation_and_resumes(

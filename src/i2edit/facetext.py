@@ -16,7 +16,6 @@ opposite to it; one about none of the 23 is far from all. English only. How it w
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -60,14 +59,9 @@ class ImageTower(nn.Module):
     def __init__(self, size: Size) -> None:
         super().__init__()
         channels = TAPS["alex"]
-        self.grid = size.grid
         self.squeeze = nn.ModuleList(nn.Conv2d(c, k, 1) for c, k in zip(channels, size.kept, strict=True))
         self.hidden = nn.Linear(sum(size.kept) * size.grid**2, size.hidden)
         self.out = nn.Linear(size.hidden, size.dim)
-
-    def cells(self, maps: Sequence[Tensor]) -> list[Tensor]:
-        """Maps [B, C, h, w] of unit length over C → means over the grid's cells [B, C, grid, grid], of about unit size."""
-        return [F.adaptive_avg_pool2d(m, self.grid) * math.sqrt(m.shape[1]) for m in maps]
 
     def forward(self, cells: Sequence[Tensor], drop: float = 0.0) -> Tensor:
         x = torch.cat([F.gelu(s(c)).flatten(1) for s, c in zip(self.squeeze, cells, strict=True)], 1)
@@ -158,12 +152,7 @@ class FaceText(nn.Module):
 
     def cells(self, crops: Tensor) -> list[Tensor]:
         """What the image tower reads of aligned crops [B, 3, H, W], RGB in [-1, 1]."""
-        if crops.ndim != 4 or crops.shape[1] != 3:
-            raise ValueError(f"Aligned crops have the shape [B, 3, H, W], not {list(crops.shape)}.")
-        side = self.size.side
-        if crops.shape[2:] != (side, side):
-            crops = F.interpolate(crops, size=(side, side), mode="bilinear", antialias=True, align_corners=False)
-        return self.image.cells(self.trunk.features(crops))
+        return self.trunk.cells(crops, self.size.side, self.size.grid)
 
     def embed_images(self, crops: Tensor) -> Tensor:
         """Aligned crops [B, 3, H, W], RGB in [-1, 1], of any size → unit vectors [B, dim]. Differentiable."""

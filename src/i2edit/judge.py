@@ -105,13 +105,7 @@ class Judge(nn.Module):
 
     def cells(self, crops: Tensor) -> list[Tensor]:
         """What the heads read of aligned crops [B, 3, H, W], RGB in [-1, 1]: three maps [B, C, grid, grid] of about unit size."""
-        if crops.ndim != 4 or crops.shape[1] != 3:
-            raise ValueError(f"Aligned crops have the shape [B, 3, H, W], not {list(crops.shape)}.")
-        side = self.size.side
-        if crops.shape[2:] != (side, side):
-            crops = F.interpolate(crops, size=(side, side), mode="bilinear", antialias=True, align_corners=False)
-        maps = self.trunk.features(crops)
-        return [F.adaptive_avg_pool2d(maps[m], self.size.grid) * math.sqrt(maps[m].shape[1]) for m in MAPS]
+        return self.trunk.cells(crops, self.size.side, self.size.grid, MAPS)
 
     def logits(self, cells: Sequence[Tensor]) -> Tensor:
         """Cells → [B, 23], the mean over the heads."""

@@ -32,6 +32,8 @@ def measure(
 ) -> dict[str, Any]:
     """probabilities [N, 23]; targets [N, 23] in 0..1 or NaN; which faces are random ones; another model's probabilities → per value and on
     average."""
+    from scipy.stats import spearmanr
+
     rng = np.random.default_rng(seed)
     count = len(targets)
     draws = np.stack([np.bincount(rng.integers(0, count, count), minlength=count) for _ in range(ROUNDS)])
@@ -48,7 +50,7 @@ def measure(
                 if truth.sum() >= LEAST_POSITIVES:
                     samples[name].append(np.concatenate([[row[name]], auc(said[clear, index], truth, draws[:, clear])]))
         if others is not None and not np.isnan(probabilities[:, index]).any():
-            row["agreement"] = round(rank_correlation(probabilities[:, index], others[:, index]), 3)
+            row["agreement"] = round(float(spearmanr(probabilities[:, index], others[:, index]).statistic), 3)
         found["values"][value] = row
     for name, some in samples.items():
         mean = np.nanmean(np.stack(some), 0)
@@ -61,13 +63,6 @@ def measure(
             float(np.mean([row["agreement"] for row in found["values"].values() if "agreement" in row])), 3
         )
     return found
-
-
-def rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
-    """Spearman's."""
-    from scipy.stats import spearmanr
-
-    return float(spearmanr(a, b).statistic)
 
 
 def rater_agreement(lines: Sequence[dict[str, Any]]) -> dict[str, float]:

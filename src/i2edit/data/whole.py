@@ -30,13 +30,13 @@ from pathlib import Path
 
 from i2edit.data.phrases import FOLDER, unrelated
 from i2edit.data.phrases.wording import WORDING
+from i2edit.dialogue.history import STEPS
 from i2edit.errors import DataError
 from i2edit.ontology import EXCLUDES, SLOTS, VALUES, Belief
 
 WHO = ("self", "she", "he")
 HOLE = re.compile(r"\{([a-d])(?:\.(n|adj|vps))?\}")
 ITEM = re.compile(r"(\+|less\+|more\+|much\+|-|less=|more=|keep=|~|!)([a-z_]+)")
-OPERATIONS = ("undo", "undo2", "undo3", "redo", "reset")
 INTENTS = ("none", "question", "unsupported")
 SIGNS = {
     "+": ("+",), "less+": ("<less>", "+"), "more+": ("<more>", "+"), "much+": ("<much>", "+"), "-": ("-",),
@@ -112,7 +112,7 @@ class Whole:
                 return HOLE.sub(word, self.text), (f"<{sign}>",)
             if sign in ("yes", "less+yes"):
                 marks += ["<less>"] * (sign != "yes") + [f"<+{suggestion}>"]
-            elif sign in OPERATIONS:
+            elif sign in STEPS:
                 marks.append(f"<op_{sign}>")
             elif sign in SIGNS:
                 if sign == "keep=" and "<keep>" not in marks:
@@ -139,7 +139,7 @@ def parse(line: str, where: str = "") -> Whole:
     for item in meaning.split():
         found = ITEM.fullmatch(item)
         letter, _, slot = item.partition(":")
-        if item in (*OPERATIONS, *INTENTS, "yes", "no", "less+yes"):
+        if item in (*STEPS, *INTENTS, "yes", "no", "less+yes"):
             items.append((item, ""))
         elif found:
             name = found[2].replace("_", " ")

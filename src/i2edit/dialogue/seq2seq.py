@@ -279,8 +279,8 @@ class DialogueModel:
     ) -> list[Spoken]:
         """``respond`` for several conversations in one batch (used by evaluation). ``acts``: acts that are to be said, one a turn
         (None: the policy's)."""
-        asked = [_Asked(*turn, frozenset(present) | blocked, seed) for turn in turns]
-        told = dict(enumerate(acts or ()))
+        told = acts or [None] * len(turns)
+        asked = [_Asked(*turn, frozenset(present) | blocked, seed, act) for turn, act in zip(turns, told, strict=True)]
         spoken: list[Spoken | None] = [
             Spoken(one.rng.choice(NOT_UNDERSTOOD), Act("next"), checked=False) if not one.heard.understood else None
             for one in asked
@@ -289,7 +289,7 @@ class DialogueModel:
             i for i, one in enumerate(asked)
             if spoken[i] is None and one.conv.turns and one.conv.turns[-1].user is not None
         ]  # fmt: skip
-        prefixes = {i: act_ids(told.get(i) or asked[i].act()) if told.get(i) or asked[i].changed else [] for i in left}
+        prefixes = {i: act_ids(asked[i].act()) if asked[i].changed or asked[i].told else [] for i in left}
         for again in (False, True):
             if again:  # the model's own choice of act was not usable: choose for it
                 left = [i for i in left if spoken[i] is None and not asked[i].changed]
@@ -299,8 +299,7 @@ class DialogueModel:
                 one = asked[i]
                 whole = [ids for ids in sampled if ids[-1] == END]
                 candidates = ((self.codec.text(ids), act) for ids in whole if (act := _read_act(ids)) is not None)
-                barred = one.barred - {act.value for act in (told.get(i),) if act is not None and act.value is not None}
-                spoken[i] = first_true(candidates, one.conv, one.heard, one.outcome, barred)
+                spoken[i] = first_true(candidates, one.conv, one.heard, one.outcome, one.barred)
         return [
             said or written(one.outcome, one.act(), one.heard.state.belief, one.heard, one.rng)
             for one, said in zip(asked, spoken, strict=True)
@@ -367,18 +366,21 @@ class _Asked:
     outcome: Outcome
     barred: frozenset[str]  # never suggested
     seed: int
+    told: Act | None = None  # the act that it is to be answered with, instead of the policy's
 
     def __post_init__(self) -> None:
         latest = self.conv.turns[-1].user if self.conv.turns else ""
         key = f"{self.seed}|{len(self.conv.turns)}|{latest}|{self.heard.state.belief.text}"
         self.rng = random.Random(key.encode("utf-8", "replace"))  # halves of surrogate pairs cannot be encoded
         self.barred = self.barred | self.conv.declined | self.conv.suggested
+        if self.told is not None and self.told.value is not None:
+            self.barred -= {self.told.value}
         made = self.outcome
         self.changed = bool(made.made or made.failed or made.removed or self.heard.ops)
 
     def act(self) -> Act:
-        """The next act by the policy."""
-        return _choose_act(self.heard.state.belief, self.barred, self.rng)
+        """The act that was told, or the next one by the policy."""
+        return self.told or _choose_act(self.heard.state.belief, self.barred, self.rng)
 
     def chance(self) -> torch.Tensor:
         """[MAX_REPLY, CANDIDATES] in [0, 1): what decides each word."""

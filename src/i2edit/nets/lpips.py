@@ -10,6 +10,7 @@ Safetensors keys (``read_checkpoint`` makes them): ``conv{i}.weight`` [out, in, 
 
 from __future__ import annotations
 
+import math
 import pickle
 from collections.abc import Sequence
 from pathlib import Path
@@ -94,6 +95,16 @@ class LPIPS(nn.Module):
                 x = F.relu(next(convs)(x))
         return maps
 
+    def cells(self, crops: Tensor, side: int, grid: int, maps: Sequence[int] = range(5)) -> list[Tensor]:
+        """Aligned crops [B, 3, H, W], RGB in [-1, 1], of any size, seen at side² → means of some of the feature maps over a grid
+        [B, C, grid, grid], of about unit size. Raises ValueError for another shape."""
+        if crops.ndim != 4 or crops.shape[1] != 3:
+            raise ValueError(f"Aligned crops have the shape [B, 3, H, W], not {list(crops.shape)}.")
+        if crops.shape[2:] != (side, side):
+            crops = F.interpolate(crops, size=(side, side), mode="bilinear", antialias=True, align_corners=False)
+        found = self.features(crops)
+        return [F.adaptive_avg_pool2d(found[i], grid) * math.sqrt(found[i].shape[1]) for i in maps]
+
     def distance(self, fa: Sequence[Tensor], fb: Sequence[Tensor]) -> Tensor:
         """Distance of two lists of ``features`` → [B]; a batch of 1 is compared with every row of the other."""
         total = torch.zeros((), device=fa[0].device, dtype=fa[0].dtype)
@@ -129,6 +140,12 @@ class _ArraysOnly(pickle.Unpickler):
                 f"The checkpoint asks for {module}.{name}, which arrays do not need; it was not read further."
             )
         return admitted[module, name]
+
+
+def uncelled(flat: Tensor, channels: Sequence[int], grid: int) -> list[Tensor]:
+    """Cells laid side by side [B, all] → the maps [B, C, grid, grid] that they were, as float32."""
+    parts = flat.float().split([count * grid**2 for count in channels], 1)
+    return [part.reshape(len(flat), -1, grid, grid) for part in parts]
 
 
 def read_checkpoint(path: Path) -> dict[str, np.ndarray]:

@@ -36,7 +36,7 @@ from i2edit.data.faces import LabelledFace, read_labels, read_splits
 from i2edit.edit.directions import Directions, label_of
 from i2edit.errors import WeightsError
 from i2edit.facetext import BEGIN, END, FILES, FaceText, Size, TextTower
-from i2edit.nets.lpips import LPIPS
+from i2edit.nets.lpips import LPIPS, TAPS, uncelled
 from i2edit.nets.mobile import Generator
 from i2edit.ontology import VALUES, Belief, EditState
 from i2edit.train.dialogue import commit_hash, save_checkpoint
@@ -207,13 +207,6 @@ def read_cells(folder: Path, name: str) -> np.ndarray:
     return np.concatenate([np.load(path) for path in sorted(folder.glob(f"cells-{name}-*.npy"))])
 
 
-def unflatten(model: FaceText, flat: Tensor) -> list[Tensor]:
-    """Cells [B, cells] as they were kept → what `ImageTower` takes."""
-    grid = model.size.grid
-    parts = flat.split([s.in_channels * grid**2 for s in model.image.squeeze], 1)  # type: ignore[operator]
-    return [part.reshape(len(flat), -1, grid, grid) for part in parts]
-
-
 @dataclass(frozen=True)
 class Lesson:
     """What a picture teaches: targets [N, K] in 0..1 and their weights [N, K]."""
@@ -285,7 +278,7 @@ def train_image(
             for group in optimiser.param_groups:
                 group["lr"] = settings.image_lr * min(1.0, (step + 1) / 50) * max(0.02, 1 - step / steps)
             view = cells[rows, torch.randint(views, (len(rows),))].float()
-            v = image(unflatten(model, view), settings.drop)
+            v = image(uncelled(view, TAPS["alex"], model.size.grid), settings.drop)
             loss = F.binary_cross_entropy_with_logits(
                 model.logits(v, prototypes()), taught.target[rows], weight=taught.weight[rows]
             )
@@ -309,7 +302,7 @@ def train_image(
 @torch.no_grad()
 def embed(model: FaceText, cells: Tensor, batch: int = 256) -> Tensor:
     """Cells as kept [N, cells] → unit vectors [N, dim]."""
-    return torch.cat([model.image(unflatten(model, part.float())) for part in cells.split(batch)])
+    return torch.cat([model.image(uncelled(part, TAPS["alex"], model.size.grid)) for part in cells.split(batch)])
 
 
 # ------------------------------------------------------------------------------------------------ text tower

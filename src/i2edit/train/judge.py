@@ -26,7 +26,7 @@ from torch.nn import functional as F
 from i2edit.assets import FOLDER
 from i2edit.errors import DataError
 from i2edit.judge import MAPS, Judge, Size
-from i2edit.nets.lpips import LPIPS, TAPS
+from i2edit.nets.lpips import LPIPS, TAPS, uncelled
 from i2edit.ontology import VALUES
 
 DESCRIBED = FOLDER / "faces" / "described.jsonl"
@@ -39,6 +39,7 @@ WORDS = {
     "full lips": "big lips", "rouge": "rosy cheeks", "very fair skin": "pale skin",
 }  # fmt: skip
 LEAST = 12  # described faces of the train part that must clearly show a value; with fewer the judge is silent about it
+CHANNELS = [TAPS["vgg"][m] for m in MAPS]
 COLOURS = ("brown", "blond", "black", "gray")
 CUTS = ("straight", "wavy")
 
@@ -141,12 +142,6 @@ def make_cells(judge: Judge, seeds: Sequence[int], folder: Path, views: int) -> 
     return torch.stack(found)
 
 
-def unflatten(size: Size, flat: Tensor) -> list[Tensor]:
-    """Cells [B, all] as they were kept → what a head takes."""
-    parts = flat.float().split([TAPS["vgg"][m] * size.grid**2 for m in MAPS], 1)
-    return [part.reshape(len(flat), -1, size.grid, size.grid) for part in parts]
-
-
 def train_heads(judge: Judge, settings: Settings, cells: Tensor, targets: Tensor) -> float:
     """Trains every head on cells [N, views, all] and targets [N, 23] → the mean loss of the last epoch."""
     known = ~targets.isnan()
@@ -172,7 +167,7 @@ def train_heads(judge: Judge, settings: Settings, cells: Tensor, targets: Tensor
                 for group in optimiser.param_groups:
                     group["lr"] = settings.lr * min(1.0, (step + 1) / 30) * max(0.02, 1 - step / steps)
                 view = cells[rows, torch.randint(views, (len(rows),))]
-                logits = head(unflatten(judge.size, view), settings.drop)
+                logits = head(uncelled(view, CHANNELS, judge.size.grid), settings.drop)
                 loss = F.binary_cross_entropy_with_logits(logits, goal[rows], weight=known[rows].float())
                 optimiser.zero_grad()
                 loss.backward()
@@ -185,7 +180,9 @@ def train_heads(judge: Judge, settings: Settings, cells: Tensor, targets: Tensor
 @torch.no_grad()
 def read_off(judge: Judge, cells: Tensor, batch: int = 64) -> Tensor:
     """Cells [N, all] → probabilities [N, 23]."""
-    return torch.cat([torch.sigmoid(judge.logits(unflatten(judge.size, part))) for part in cells.split(batch)])
+    return torch.cat(
+        [torch.sigmoid(judge.logits(uncelled(part, CHANNELS, judge.size.grid))) for part in cells.split(batch)]
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> None:
