@@ -201,9 +201,9 @@ def test_the_text_tower_learns_negation_and_resumes(
     settings = training.Settings(text_steps=100, name_steps=0, text_batch=16, text_lr=3e-3, text_head_lr=1e-2)
     state = tmp_path / "text.pt"
     training.train_text(tiny_model, settings, state)
-    settings = replace(settings, text_steps=300)
+    settings = replace(settings, text_steps=500)
     reads = training.train_text(tiny_model, settings, state)
-    assert torch.load(state, weights_only=True)["step"] == 300
+    assert torch.load(state, weights_only=True)["step"] == 500
     faces = torch.nn.functional.normalize(torch.randn(50, 32), dim=1)
     prototypes = torch.linalg.qr(torch.randn(32, 32)).Q[: len(VALUES)]
     training.join(tiny_model, reads, prototypes, faces)
