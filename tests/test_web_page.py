@@ -306,7 +306,7 @@ def test_the_camera_and_a_change_of_mind(browser: Any, server: Server) -> None:
     assert len(Store(server.folder / "data").summaries()) == kept + 1
     page.click("[data-do=leave]")
     tab.see(".start .drop")
-    page.evaluate("navigator.mediaDevices.getUserMedia = () => Promise.reject(new Error('no camera'))")
+    page.evaluate("() => { navigator.mediaDevices.getUserMedia = () => Promise.reject(new Error('no camera')); }")
     page.click("[data-do=webcam]")
     page.wait_for_function(
         "document.querySelector('.start [role=alert]').textContent.includes('camera cannot be used')"
@@ -319,6 +319,7 @@ def test_the_served_page_names_no_other_place_to_load_from(server: Server) -> No
     import re
 
     html = urllib.request.urlopen(server.address, timeout=60).read().decode()
+    html = html.replace(r"\u003c", "<").replace(r"\u003e", ">").replace(r"\"", '"')  # our head stands in Gradio's JSON
     loaded = re.findall(r"""<(?:script|link|img|iframe)[^>]*?(?:src|href)\s*=\s*["']?([^"'\s>]+)""", html)
     assert any("page.js" in address for address in loaded)
     assert all(not re.match(r"(https?:)?//", a) or a.startswith(server.address) for a in loaded), loaded

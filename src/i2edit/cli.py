@@ -24,7 +24,7 @@ import typer
 from i2edit import __version__
 from i2edit.data.commands import app as data_app
 from i2edit.errors import I2EditError, MessageError, OutputError, PhotoError
-from i2edit.session_commands import DataOption, cache_app, sessions_app
+from i2edit.session_commands import DataOption, cache_app, sessions_app, visible
 from i2edit.stacks import Choice
 
 if TYPE_CHECKING:
@@ -381,7 +381,7 @@ def resume_session(start: str, data: str | None, dialogue: Tracker | None = None
     session = resume(store, Editor.load(dialogue=dialogue, progress=Bar("Loading")), id)
     for kept in session.turns[-3:]:
         if kept.turn.user is not None:
-            say(f"you: {kept.turn.user}")
+            say(f"you: {visible(kept.turn.user)}")
         say(f"i2edit: {kept.text}\n    [{kept.turn.belief.text}]")
     return session
 

@@ -39,7 +39,7 @@ def list_sessions(data: DataOption = None, as_json: JsonOption = False) -> None:
     for summary in found:
         turns = f"{summary.version} turn{'' if summary.version == 1 else 's'}"
         print(
-            f"{summary.id}  {_when(summary.updated)}  {turns:>9}  {summary.size / 1e6:6.1f} MB  {summary.name}"
+            f"{summary.id}  {_when(summary.updated)}  {turns:>9}  {summary.size / 1e6:6.1f} MB  {visible(summary.name)}"
             f"  [{summary.state.belief.text}]"
         )
     if not found:
@@ -54,10 +54,19 @@ def show(id: IdArgument, data: DataOption = None, as_json: JsonOption = False) -
     if as_json:
         print(json.dumps(_whole(record), ensure_ascii=False))
         return
-    print(f"{record.name}, opened {_when(record.created)}, last used {_when(record.updated)}")
+    print(f"{visible(record.name)}, opened {_when(record.created)}, last used {_when(record.updated)}")
     for kept in record.turns:
         said = kept.turn.user if kept.turn.user is not None else _event(kept)
-        print(f"you: {said}\ni2edit: {kept.text}\n    [{kept.turn.belief.text}]")
+        print(f"you: {visible(said)}\ni2edit: {kept.text}\n    [{kept.turn.belief.text}]")
+
+
+def visible(text: str) -> str:
+    r"""A text that came from anywhere, for a terminal: what would steer it is written out.
+
+    >>> print(visible("smile \x1b[31m"))
+    smile \x1b[31m
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 @sessions_app.command("export")
