@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from i2edit.invert import SLOW, Inversion, Inverter, Regressor, Settings
+from i2edit.invert import SLOW, Axes, Inversion, Inverter, Regressor, Settings, completed
 from i2edit.nets.mobile import NUM_SLOTS, USED_SLOTS, Readout
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-QUICK = Settings(preview_steps=4, picture_steps=0, lr=0.04, regressor=False)
+QUICK = Settings(preview_steps=4, picture_steps=0, lr=0.04, regressor=False, correct_every=0)
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +111,62 @@ def test_the_shipped_regressor_fits_its_class() -> None:
     w = regressor(maps, torch.rand(2, 128), torch.rand(68, 2))
     assert w.shape == (2, 512) and w.isfinite().all()
     assert not any(p.requires_grad for p in regressor.parameters())
+
+
+def axes_for_tests(seed: int = 0) -> Axes:
+    rng = torch.Generator().manual_seed(seed)
+    count = len(USED_SLOTS)
+    common, *slots = (torch.linalg.qr(torch.randn(512, 512, generator=rng))[0][:, :40] for _ in range(count + 1))
+    return Axes(common, torch.stack(slots))
+
+
+def test_axes_are_completed_to_all_of_w() -> None:
+    axes = axes_for_tests()
+    eye = torch.eye(512)
+    for basis in (axes.common, *axes.slots):
+        assert torch.allclose(basis.T @ basis, eye, atol=1e-4)
+    given = torch.linalg.qr(torch.randn(512, 7, generator=torch.Generator().manual_seed(3)))[0]
+    made = completed(given)
+    assert torch.allclose((given.T @ made[:, :7]).abs(), torch.eye(7), atol=1e-4)  # the same ones, up to sign
+    assert torch.allclose(given.T @ made[:, 7:], torch.zeros(7, 505), atol=1e-4)
+
+
+def test_the_shipped_axes_fit_the_shipped_generator() -> None:
+    axes = Axes.from_assets()
+    assert axes.common.shape == (512, 512) and axes.slots.shape == (len(USED_SLOTS), 512, 512)
+    for basis in (axes.common, *axes.slots):
+        assert torch.allclose(basis.T @ basis, torch.eye(512), atol=1e-3)
+
+
+def test_steps_along_axes_go_elsewhere_and_downhill_too(
+    inverter: Inverter, crop: Tensor, landmarks: Tensor, found: Inversion
+) -> None:
+    turned = Inverter(inverter.generator, inverter.lpips, inverter.face, settings=QUICK, axes=axes_for_tests())
+    other = turned(crop, landmarks)
+    assert other.trace[0] == found.trace[0] and other.trace[-1]["loss"] < 0.8 * other.trace[0]["loss"]
+    assert not torch.allclose(other.w_raw, found.w_raw, atol=1e-3)
+    same = Inverter(inverter.generator, inverter.lpips, inverter.face, axes=Axes(torch.eye(512), torch.eye(512).expand(len(USED_SLOTS), -1, -1)))
+    # Adam does not see a sign, and the identity's completion is the identity up to signs
+    assert torch.allclose(same(crop, landmarks, settings=QUICK).w_raw, found.w_raw, atol=1e-4)
+    assert torch.equal(turned(crop, landmarks, settings=replace(QUICK, axes=False)).w_raw, found.w_raw)
+
+
+def test_what_the_preview_gets_wrong_is_made_up_for(inverter: Inverter, crop: Tensor, landmarks: Tensor) -> None:
+    drawn: list[Tensor] = []
+
+    def picture(w: Tensor) -> Tensor:
+        assert not torch.is_grad_enabled()
+        drawn.append(w)
+        return inverter.generator.synthesis(w)
+
+    looked = Inverter(inverter.generator, inverter.lpips, inverter.face, settings=QUICK, picture=picture)
+    looked(crop, landmarks, settings=replace(QUICK, correct_every=2))
+    assert len(drawn) == 3  # two corrections in four steps, and the answer
+    first = looked(crop, landmarks, settings=replace(QUICK, preview_steps=1, correct_every=1))
+    nothing = looked(crop, landmarks, settings=replace(QUICK, preview_steps=0))
+    assert first.trace[0]["lpips"] == pytest.approx(nothing.lpips, rel=1e-4)  # the picture's own distance, not the preview's
+    uncorrected = looked(crop, landmarks, settings=replace(QUICK, preview_steps=1, correct_every=0))
+    assert uncorrected.trace[0]["lpips"] != pytest.approx(nothing.lpips, rel=1e-3)
 
 
 @pytest.mark.weights

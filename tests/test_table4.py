@@ -210,7 +210,7 @@ def test_a_photo_is_saved_inverted_and_opened_only_once(
 
 
 def test_fewer_steps_are_a_share_of_all_of_them() -> None:
-    whole = Settings()
+    whole = Settings(preview_steps=70, picture_steps=10)
     part = photos.scaled(whole, 0.3)
     assert (part.preview_steps, part.picture_steps) == (21, 3) and part.lr == whole.lr
     assert photos.scaled(whole, 0.001).preview_steps == 1
@@ -282,10 +282,11 @@ def test_any_inverter_s_steps_are_scaled() -> None:
         steps: int = 0
         lr: float = 0.5
 
-    assert photos.scaled(Settings(), 0.1) == Settings(preview_steps=7, picture_steps=1)
+    whole = Settings(preview_steps=70, picture_steps=10)
+    assert photos.scaled(whole, 0.1) == Settings(preview_steps=7, picture_steps=1)
     assert photos.scaled(Settings(preview_steps=3, picture_steps=2), 0.1) == Settings(preview_steps=1, picture_steps=0)
     assert photos.scaled(Other(), 0.5) == Other(refine_steps=5)  # type: ignore[arg-type, comparison-overlap]
-    own, asked = SimpleNamespace(settings=Other()), SimpleNamespace(settings=Settings())
+    own, asked = SimpleNamespace(settings=Other()), SimpleNamespace(settings=whole)
     photos.scale_steps(SimpleNamespace(settings=own.settings, default=asked), 0.1)
     assert asked.settings == Settings(preview_steps=7, picture_steps=1)
     photos.scale_steps(own, 2)

@@ -32,7 +32,6 @@ from i2edit.web.service import sample_file  # noqa: E402
 CHROMIUM = os.environ.get("I2EDIT_CHROMIUM", "/usr/bin/chromium")
 pytestmark = [
     pytest.mark.weights,
-    pytest.mark.slow,
     pytest.mark.skipif(
         not Path(CHROMIUM).exists(), reason=f"there is no Chromium at {CHROMIUM}; I2EDIT_CHROMIUM names another place"
     ),

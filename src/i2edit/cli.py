@@ -579,6 +579,7 @@ def _trainer(name: str) -> None:
         import_module(f"i2edit.train.{name}").main(context.args)
 
     command.__doc__ = {
+        "axes": "The axes along which an inversion steps.",
         "directions": "The edit directions, from the labelled faces.",
         "dialogue": "The dialogue model: the shipped kind, or with --model T5 or PPTOD.",
         "facetext": "The face–text encoder, from generated faces and the phrase bank.",
@@ -590,7 +591,7 @@ def _trainer(name: str) -> None:
     train_app.command(name, context_settings=context)(command)
 
 
-for _name in ("directions", "dialogue", "facetext", "judge", "readout", "regions", "regressor"):
+for _name in ("axes", "directions", "dialogue", "facetext", "judge", "readout", "regions", "regressor"):
     _trainer(_name)
 
 

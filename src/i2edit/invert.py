@@ -3,8 +3,10 @@
     crop [1, 3, 1024, 1024] RGB in [-1, 1]  →  w_raw [23, 512], and how good it is
 
 Optimisation from the answer of a small regressor: LPIPS on the whole crop and on the inner face, pixels, identity
-(dlib's descriptor) and a pull of all slots to one common w, because W+ far from W does not edit well. Most steps look
-at the 256² preview of the generator, which costs a fraction of the picture; the last ones at the picture itself.
+(dlib's descriptor) and a pull of all slots to one common w, because W+ far from W does not edit well. Steps look at the
+256² preview of the generator, which costs a fraction of the picture; what it gets wrong is measured now and then at the
+picture itself, and added. Adam steps along the `Axes`, learned directions of w whose changes the losses see apart from each
+other: its step of one size in every coordinate fits there (Vyas et al. 2024, "SOAP", find such axes during training).
 """
 
 from __future__ import annotations
@@ -28,19 +30,21 @@ INNER = (slice(60, 220), slice(48, 208))  # rows, columns of the inner face in a
 class Settings:
     """Steps and weights of the optimisation."""
 
-    preview_steps: int = 70
-    picture_steps: int = 10
-    lr: float = 0.06
+    preview_steps: int = 36
+    picture_steps: int = 0
+    lr: float = 0.12
     picture_lr: float = 0.02
     inner: float = 1.0
     pixel: float = 0.5
-    identity: float = 0.6
+    identity: float = 0.4
     pull: float = 0.02
     prior: float = 0.002
     regressor: bool = True
+    axes: bool = True
+    correct_every: int = 6  # steps: how often what the preview gets wrong is measured; 0: never
 
 
-SLOW = Settings(preview_steps=0, picture_steps=100, picture_lr=0.06, identity=0.0, regressor=False)
+SLOW = Settings(preview_steps=0, picture_steps=100, picture_lr=0.06, identity=0.0, regressor=False, axes=False)
 """The recipe that everything faster is compared with: 100 steps on whole pictures from the mean w."""
 
 
@@ -79,6 +83,36 @@ class Regressor(nn.Module):
         return self.up(self.down(self.inputs(maps, descriptor, landmarks)))
 
 
+class Axes(nn.Module):
+    """Orthonormal axes of w, for all slots together and for each of `USED_SLOTS`: the leading eigenvectors of the mean
+    squared Jacobian of what the losses compare, and any others for the rest (`train/axes.py`).
+
+    ``common``: [512, 512], an axis a column; ``slots``: [15, 512, 512].
+    """
+
+    common: Tensor
+    slots: Tensor
+
+    def __init__(self, common: Tensor, slots: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("common", completed(common))
+        self.register_buffer("slots", torch.stack([completed(one) for one in slots]))
+
+    @classmethod
+    def from_assets(cls) -> Axes:
+        """Those that ship."""
+        from i2edit import assets
+
+        stored = assets.tensors("axes.safetensors")
+        return cls(stored["common"].float(), stored["slots"].float())
+
+
+def completed(columns: Tensor) -> Tensor:
+    """[dim, k] about orthonormal columns → [dim, dim], orthonormal, which begins with them (up to sign)."""
+    basis: Tensor = torch.linalg.qr(torch.cat([columns, torch.eye(len(columns))], 1))[0]
+    return basis
+
+
 @dataclass(frozen=True)
 class Inversion:
     """w_raw [slots, 512] and its distances to the photo: LPIPS (Alex, 256²), identity (dlib, 0.6 = somebody else)."""
@@ -101,9 +135,13 @@ class Inverter:
         face: DlibFace,
         regressor: Regressor | None = None,
         settings: Settings | None = None,
+        axes: Axes | None = None,
+        picture: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
+        """``picture``: a quicker way to the generator's picture, where no gradient is needed."""
         self.generator, self.lpips, self.face, self.regressor = generator, lpips, face, regressor
         self.settings = settings or Settings()
+        self.axes, self.picture = axes, picture or generator.synthesis
 
     def __call__(
         self,
@@ -128,12 +166,23 @@ class Inverter:
             start = self.generator.w_mean.clone()
             if s.regressor and self.regressor is not None:
                 start = self.regressor(whole, person, landmarks / crop.shape[-1])
-        common = start.clone().requires_grad_(True)
-        spread = torch.zeros(1, self.generator.synthesis.num_slots, start.shape[-1]).requires_grad_(True)
+        axes = self.axes if s.axes else None
+        shift = torch.zeros_like(start).requires_grad_(True)
+        moved = torch.zeros(len(USED_SLOTS), start.shape[-1]).requires_grad_(True)
+        used = torch.tensor(USED_SLOTS)
+        nothing = torch.zeros(1, self.generator.num_slots, start.shape[-1])
+
+        def place() -> tuple[Tensor, Tensor]:
+            """What all slots share [1, 512], and how each departs from it [1, slots, 512]."""
+            if axes is None:
+                return start + shift, nothing.index_copy(1, used, moved[None])
+            apart = torch.einsum("sij,sj->si", axes.slots, moved)
+            return start + shift @ axes.common.T, nothing.index_copy(1, used, apart[None])
+
         total = max(1, s.preview_steps + 4 * s.picture_steps)
         trace: list[dict[str, float]] = []
 
-        def losses(view: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        def losses(view: Tensor, common: Tensor, spread: Tensor) -> tuple[Tensor, Tensor, Tensor]:
             perceptual = self.lpips.distance(self.lpips.features(view), whole)
             if s.inner:
                 part = self.lpips.distance(self.lpips.features(view[..., INNER[0], INNER[1]]), inner)
@@ -145,18 +194,32 @@ class Inverter:
             if s.identity:
                 identity = (self.face(face_chip(view, points)) - person).square().sum(1).add(1e-6).sqrt()
                 loss = loss + s.identity * identity
-            loss = loss + s.pull * spread[:, list(USED_SLOTS)].square().mean((0, 2)).sum()
+            loss = loss + s.pull * spread.square().mean((0, 2)).sum()
             loss = loss + s.prior * (common - self.generator.w_mean).square().sum()
             return loss.sum(), perceptual.detach(), identity.detach()
 
-        def run(steps: int, lr: float, view: Callable[[Tensor], Tensor], name: str, cost: int, before: int) -> None:
-            optimiser = torch.optim.Adam([common, spread], lr=lr)
+        def run(
+            steps: int,
+            lr: float,
+            view: Callable[[Tensor], Tensor],
+            name: str,
+            cost: int,
+            before: int,
+            correct_every: int = 0,
+        ) -> None:
+            optimiser = torch.optim.Adam([shift, moved], lr=lr)
+            missing: Tensor | float = 0.0
             for step in range(steps):
                 t = step / max(1, steps)
                 ramp = min(1.0, (step + 1) / 5) * (0.5 + 0.5 * float(torch.cos(torch.tensor(t * torch.pi))))
                 for group in optimiser.param_groups:
                     group["lr"] = lr * ramp
-                loss, perceptual, identity = losses(view(common[:, None] + spread))
+                common, spread = place()
+                w = common[:, None] + spread
+                if correct_every and step % correct_every == 0:
+                    with torch.no_grad():
+                        missing = self._small(w) - view(w)
+                loss, perceptual, identity = losses(view(w) + missing, common, spread)
                 optimiser.zero_grad()
                 loss.backward()
                 optimiser.step()
@@ -164,17 +227,22 @@ class Inverter:
                 if progress is not None:
                     progress((before + cost * (step + 1)) / total, name)
 
-        run(s.preview_steps, s.lr, self.generator.preview, "finding the face", 1, 0)
+        run(s.preview_steps, s.lr, self.generator.preview, "finding the face", 1, 0, s.correct_every)
         run(s.picture_steps, s.picture_lr, self._picture, "refining", 4, s.preview_steps)
-        w = (common[:, None] + spread).detach()
         with torch.no_grad():
-            view = self._picture(w)
+            common, spread = place()
+            w = common[:, None] + spread
+            view = self._small(w)
             lpips = self.lpips.distance(self.lpips.features(view), whole).item()
             identity = (self.face(face_chip(view, points)) - person).norm().item()
         return Inversion(w[0], lpips, identity, time.perf_counter() - began, trace)
 
     def _picture(self, w: Tensor) -> Tensor:
         return F.avg_pool2d(self.generator.synthesis(w), 4)
+
+    def _small(self, w: Tensor) -> Tensor:
+        """As `_picture`, without a gradient."""
+        return F.avg_pool2d(self.picture(w), 4)
 
 
 class EncoderInverter:

@@ -128,7 +128,7 @@ def load(choice: Choice, tell: Progress, editing: Progress | None = None, dialog
     from i2edit.chat import Editor
     from i2edit.dialogue import load_dialogue
     from i2edit.edit.directions import Directions
-    from i2edit.invert import EncoderInverter, Inverter, Regressor
+    from i2edit.invert import Axes, EncoderInverter, Inverter, Regressor
     from i2edit.nets.dlibface import DlibFace
     from i2edit.nets.lpips import LPIPS
     from i2edit.nets.mobile import Generator
@@ -148,7 +148,9 @@ def load(choice: Choice, tell: Progress, editing: Progress | None = None, dialog
         picture = full_size(stylegan2.synthesis)
     tell(0.7, "loading the other networks")
     face, directions = DlibFace.from_weights(), Directions.from_assets()
-    inverter = Inverter(default, LPIPS("alex").from_weights(), face, Regressor.from_assets())
+    quick = picture if stylegan2 is None else None
+    lpips, regressor = LPIPS("alex").from_weights(), Regressor.from_assets()
+    inverter = Inverter(default, lpips, face, regressor, axes=Axes.from_assets(), picture=quick)
     generator = stylegan2 or default
     editor = Editor(
         generator,
