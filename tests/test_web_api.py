@@ -745,6 +745,30 @@ def test_long_jobs_make_way_for_short_ones() -> None:
     line.close()
 
 
+def test_a_photo_is_opened_however_many_talk() -> None:
+    line, stop, talked = FairQueue(), threading.Event(), []
+
+    def talk(owner: str) -> None:
+        while not stop.is_set():
+            line.submit(owner, lambda progress: time.sleep(0.01)).result(10)
+            talked.append(owner)
+
+    people = [threading.Thread(target=talk, args=(owner,)) for owner in "abcd"]
+    for one in people:
+        one.start()
+    try:
+        time.sleep(0.1)
+        before = len(talked)
+        photo = line.submit("e", lambda progress: [progress(step / 20, "opening") for step in range(20)], long=True)
+        photo.result(5)
+        assert len(talked) - before > 10  # and the others went on
+    finally:
+        stop.set()
+        for one in people:
+            one.join(10)
+        line.close()
+
+
 def test_a_full_line_takes_no_more_and_errors_stay_with_their_job() -> None:
     line, go = FairQueue(most=4, most_each=2), threading.Event()
     line.submit("x", lambda progress: go.wait(10))

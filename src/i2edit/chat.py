@@ -162,7 +162,7 @@ class Editor:
     def open(
         self, photo: str | Path | Image.Image | Photo, face: int | None = None, *, progress: Progress | None = None
     ) -> Chat:
-        """Opens a photo: finds a face, aligns it, finds its w (up to a minute and a half on two cores).
+        """Opens a photo: finds a face, aligns it, finds its w (about fifteen seconds on two cores).
 
         ``face`` counts from 1, the largest plausible face first. Raises PhotoError, NoFaceFound, FaceTooSmall.
         """

@@ -290,7 +290,7 @@ def weights_used(settings: Run) -> dict[str, str]:
 
     names = ["mobilestylegan", "lpips-alex", "dlib-face"] + (["lpips-vgg"] if settings.features == VGG else [])
     found = {name: weights.entry(name).sha256[:12] for name in names}
-    files = {name: FOLDER / f"{name}.safetensors" for name in ("directions", "regions", "regressor", "readout")}
+    files = {name: FOLDER / f"{name}.safetensors" for name in ("axes", "directions", "regions", "regressor", "readout")}
     choice = settings.networks
     if settings.image_text == FACETEXT or (choice.editor == "optimise" and choice.clip is None):
         files[FACETEXT] = FOLDER / "facetext" / "model.safetensors"

@@ -246,7 +246,7 @@ def make_app(service: Service) -> FastAPI:
         sample: Annotated[str | None, Form(description=f"a sample portrait: {', '.join(SAMPLES)}.")] = None,
         face: Annotated[int | None, Form(description="Which face of several, counted from 1.", ge=1, le=1000)] = None,
     ) -> Response:
-        """Open a photo (up to a minute and a half), or a generated face (a second)."""
+        """Open a photo (about fifteen seconds), or a generated face (a second)."""
         content = (photo.filename or "photo", await _content(service, photo)) if photo is not None else None
 
         def begin() -> Ticket:

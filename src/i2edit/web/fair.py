@@ -7,8 +7,9 @@ In: jobs, plain callables that are told how to report progress. Out: tickets, wh
     for state in ticket.follow(): …                  # {"state": "waiting", "position": 2}, {"state": "working", …}
     reply = ticket.result()
 
-A *long* job (opening a photo, up to a minute and a half) makes way at each of its reports: a waiting short job then runs
-inside its progress call, so a conversation never waits for somebody else's photo. Long jobs follow one another.
+A *long* job (opening a photo, about fifteen seconds) makes way at each of its reports: the short jobs that wait, one of each
+owner, then run inside its progress call, so a conversation hardly waits for somebody else's photo. That is why a long job may
+begin before the short ones that wait: else it never would where there is always one. Long jobs follow one another.
 """
 
 from __future__ import annotations
@@ -107,8 +108,8 @@ class FairQueue:
         return ticket
 
     def position(self, ticket: Ticket) -> int:
-        """1 = the next one. Short jobs come before long ones; within a kind, owners take turns."""
-        ahead = 0 if not ticket.long else sum(len(jobs) for jobs in self._short.values())
+        """1 = the next one of its kind; owners take turns."""
+        ahead = 0
         line = self._long if ticket.long else self._short
         mine = next((n for n, one in enumerate(line.get(ticket.owner, ())) if one is ticket), 0)
         before = True
@@ -148,7 +149,7 @@ class FairQueue:
                 self.changed.wait_for(lambda: self._closed or self._short or self._long)
                 if self._closed:
                     return
-                ticket = self._next(self._short) or self._next(self._long)
+                ticket = self._next(self._long) or self._next(self._short)
             if ticket is not None:
                 self._run(ticket)
 
@@ -170,9 +171,12 @@ class FairQueue:
             with self.changed:
                 ticket.share, ticket.text = min(1.0, max(0.0, share)), text
                 self.changed.notify_all()
-                between = self._next(self._short) if ticket.long else None
-            if between is not None:
-                self._run(between)
+                waiting = len(self._short) if ticket.long else 0
+            for _ in range(waiting):
+                with self.changed:
+                    between = self._next(self._short)
+                if between is not None:
+                    self._run(between)
             if ticket.long and (ticket.cancelled or self._closed):
                 raise Cancelled
 

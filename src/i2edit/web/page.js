@@ -223,7 +223,7 @@ window.i2edit = (() => {
 
   const MODES = {
     "single-turn-w": "Single-turn mode: each turn edits what the turn before it left",
-    "single-turn": "Single-turn mode as in the paper: the last picture is opened anew in each turn (up to a minute and a half a turn)",
+    "single-turn": "Single-turn mode as in the paper: the last picture is opened anew in each turn (about fifteen seconds a turn)",
   };
 
   function stage(element, props, trigger, watch) {

@@ -91,7 +91,7 @@ def make_tools(service: Service, folder: Path) -> MCPServer:
         context: Context[Any],
         face: Annotated[int | None, Field(description="Which face of several, 1: the most prominent.", ge=1)] = None,
     ) -> dict[str, Any]:
-        """Open a photo of the allowed folder (up to a minute and a half) and begin a conversation about it."""
+        """Open a photo of the allowed folder (about fifteen seconds) and begin a conversation about it."""
 
         def begin() -> Ticket:
             path = inside(folder, file, there=True)
