@@ -51,6 +51,19 @@ TEN = (
 )  # fmt: skip
 
 
+def test_the_newest_pictures_can_be_kept(new_chat: NewChat, monkeypatch: pytest.MonkeyPatch) -> None:
+    chat = new_chat()
+    states = [EditState.of(*values) for values in (("bangs",), ("smiling",), ("bangs", "smiling"))]
+    made = [chat.picture(state).image for state in states]
+    chat.forget_pictures(2 * chat.photo.width * chat.photo.height + 5)
+    drawn: list[EditState] = []
+    draw = chat._draw
+    monkeypatch.setattr(chat, "_draw", lambda state: drawn.append(state) or draw(state))  # type: ignore[func-returns-value]
+    again = [chat.picture(state).image for state in reversed(states)]
+    assert drawn == states[:1] and again[0] is made[2] and again[1] is made[1]
+    assert np.array_equal(np.asarray(again[2]), np.asarray(made[0]))
+
+
 def test_undo_ten_deep_and_redo_restore_every_picture_bit_for_bit(new_chat: NewChat) -> None:
     chat = new_chat()
     states, shown = [chat.state], [chat.image]

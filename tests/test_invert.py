@@ -145,7 +145,12 @@ def test_steps_along_axes_go_elsewhere_and_downhill_too(
     other = turned(crop, landmarks)
     assert other.trace[0] == found.trace[0] and other.trace[-1]["loss"] < 0.8 * other.trace[0]["loss"]
     assert not torch.allclose(other.w_raw, found.w_raw, atol=1e-3)
-    same = Inverter(inverter.generator, inverter.lpips, inverter.face, axes=Axes(torch.eye(512), torch.eye(512).expand(len(USED_SLOTS), -1, -1)))
+    same = Inverter(
+        inverter.generator,
+        inverter.lpips,
+        inverter.face,
+        axes=Axes(torch.eye(512), torch.eye(512).expand(len(USED_SLOTS), -1, -1)),
+    )
     # Adam does not see a sign, and the identity's completion is the identity up to signs
     assert torch.allclose(same(crop, landmarks, settings=QUICK).w_raw, found.w_raw, atol=1e-4)
     assert torch.equal(turned(crop, landmarks, settings=replace(QUICK, axes=False)).w_raw, found.w_raw)
@@ -164,7 +169,9 @@ def test_what_the_preview_gets_wrong_is_made_up_for(inverter: Inverter, crop: Te
     assert len(drawn) == 3  # two corrections in four steps, and the answer
     first = looked(crop, landmarks, settings=replace(QUICK, preview_steps=1, correct_every=1))
     nothing = looked(crop, landmarks, settings=replace(QUICK, preview_steps=0))
-    assert first.trace[0]["lpips"] == pytest.approx(nothing.lpips, rel=1e-4)  # the picture's own distance, not the preview's
+    assert first.trace[0]["lpips"] == pytest.approx(
+        nothing.lpips, rel=1e-4
+    )  # the picture's own distance, not the preview's
     uncorrected = looked(crop, landmarks, settings=replace(QUICK, preview_steps=1, correct_every=0))
     assert uncorrected.trace[0]["lpips"] != pytest.approx(nothing.lpips, rel=1e-3)
 

@@ -443,7 +443,9 @@ def test_who_goes_away_is_not_worked_for(service: Service, store: Store, faces: 
     assert stopped.is_set() and store.summaries() == []
 
 
-@pytest.mark.parametrize("text", ["🙂🙂", "请让我微笑", "اجعلني أبتسم", "\x07\x1b[31mhello\x9b", "¡Hazme sonreír!", "z̸̢͎̀a̷l"])
+@pytest.mark.parametrize(
+    "text", ["🙂🙂", "请让我微笑", "اجعلني أبتسم", "\x07\x1b[31mhello\x9b", "¡Hazme sonreír!", "z̸̢͎̀a̷l"]
+)
 def test_odd_messages_are_answered_all_the_same(client: TestClient, text: str) -> None:
     view = said(client, opened(client), text)
     assert view["version"] == 1 and view["turns"][-1]["text"].strip()

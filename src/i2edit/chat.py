@@ -322,9 +322,14 @@ class Chat:
         """Start over from the photo itself."""
         return self.event({"type": "reset"})
 
-    def forget_pictures(self) -> None:
-        """Empties the picture cache; pictures are made again, identically, when asked for."""
-        self._pictures.clear()
+    def forget_pictures(self, keep_pixels: int = 0) -> None:
+        """Empties the picture cache; pictures are made again, identically, when asked for.
+
+        ``keep_pixels``: the newest pictures, with so many pixels in all, are kept; what they were made of is not.
+        """
+        room = keep_pixels // (self.photo.width * self.photo.height)
+        while len(self._pictures) > room:
+            del self._pictures[next(iter(self._pictures))]
         self._drawn.clear()
         self._rendered.clear()
 

@@ -19,7 +19,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from i2edit.invert import INNER, Settings
 from i2edit.nets.dlibface import DlibFace, face_chip
@@ -87,7 +86,9 @@ def train(out: Path, faces: int = 600, first_seed: int = 700_000, networks: tupl
     directions = Directions.from_assets()
     out.mkdir(parents=True, exist_ok=True)
     kept = out / f"samples-{first_seed}.safetensors"
-    done = load_file(kept)["samples"] if kept.is_file() else torch.zeros(0, len(USED_SLOTS), generator.config.dim).half()
+    done = (
+        load_file(kept)["samples"] if kept.is_file() else torch.zeros(0, len(USED_SLOTS), generator.config.dim).half()
+    )
     began, fresh = time.time(), [done]
     for number in range(len(done) // PASSES, faces):
         seed = first_seed + number
