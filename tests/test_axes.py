@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 from i2edit.nets.lpips import LPIPS
 from i2edit.nets.mobile import USED_SLOTS
-from i2edit.train import axes
+from i2edit.train import axes, encoder
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -54,3 +54,13 @@ def test_a_run_that_was_stopped_goes_on(
     assert whole["slots"].shape == (len(USED_SLOTS), 512, axes.KEPT)
     monkeypatch.setattr(axes, "samples", lambda *a: pytest.fail("nothing was missing"))
     axes.train(tmp_path / "part", 3, 700_000, networks)
+
+
+def test_the_command_makes_both_parts_or_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[tuple[str, Path, int, int]] = []
+    for name, (_, faces, seed) in list(encoder.PARTS.items()):
+        monkeypatch.setitem(encoder.PARTS, name, (lambda *given, name=name: called.append((name, *given)), faces, seed))
+    encoder.main(["--out", str(tmp_path)])
+    assert called == [("regressor", tmp_path, 2600, 5000), ("axes", tmp_path, 600, 700_000)]
+    encoder.main(["--out", str(tmp_path), "--only", "axes", "--faces", "3"])
+    assert called[2:] == [("axes", tmp_path, 3, 700_000)]

@@ -579,19 +579,18 @@ def _trainer(name: str) -> None:
         import_module(f"i2edit.train.{name}").main(context.args)
 
     command.__doc__ = {
-        "axes": "The axes along which an inversion steps.",
         "directions": "The edit directions, from the labelled faces.",
         "dialogue": "The dialogue model: the shipped kind, or with --model T5 or PPTOD.",
+        "encoder": "What finds a photo's w: the first guess, and the axes of the steps after it.",
         "facetext": "The face–text encoder, from generated faces and the phrase bank.",
         "judge": "The second judge, from faces described by eye.",
         "readout": "The generator's 256² preview.",
         "regions": "The clusters that tell hair from skin.",
-        "regressor": "The first guess of an inversion.",
     }[name]
     train_app.command(name, context_settings=context)(command)
 
 
-for _name in ("axes", "directions", "dialogue", "facetext", "judge", "readout", "regions", "regressor"):
+for _name in ("directions", "dialogue", "encoder", "facetext", "judge", "readout", "regions"):
     _trainer(_name)
 
 

@@ -1,6 +1,6 @@
 """Learns the axes along which an inversion steps: generated faces → `axes.safetensors`.
 
-    i2edit train axes --out DIR [--faces 600] [--first-seed 700000]
+    i2edit train encoder --only axes --out DIR
 
 What the losses of an inversion compare (LPIPS maps of the crop and of the inner face, pixels, the descriptor) is a long vector φ(w),
 and near its minimum their curvature is JᵀJ, with J the Jacobian of φ. For a random v of unit variance, E[(Jᵀv)(Jᵀv)ᵀ] = JᵀJ: a few
@@ -10,7 +10,6 @@ backward passes a face give its mean over faces. The axes are its eigenvectors, 
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import time
@@ -102,16 +101,3 @@ def train(out: Path, faces: int = 600, first_seed: int = 700_000, networks: tupl
             os.replace(part, kept)
             print(json.dumps({"faces": number + 1, "seconds": round(time.time() - began)}), flush=True)
     save_file(axes_of(done[: PASSES * faces]), str(out / "axes.safetensors"))
-
-
-def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="i2edit train axes", description="Learn the axes of an inversion's steps.")
-    parser.add_argument("--out", type=Path, default=Path("runs/axes"))
-    parser.add_argument("--faces", type=int, default=600)
-    parser.add_argument("--first-seed", type=int, default=700_000)
-    options = parser.parse_args(argv)
-    train(options.out, options.faces, options.first_seed)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,6 +1,6 @@
 """Learns the first guess of an inversion: generated faces with known w → `regressor.safetensors`.
 
-    i2edit train regressor --out DIR [--faces 2600] [--first-seed 5000]
+    i2edit train encoder --only regressor --out DIR
 
 Ridge regression from LPIPS features, dlib's descriptor and the landmarks, cut to the 96 directions of w that the fit
 uses most. The last 15 % of the faces are held out and reported.
@@ -8,7 +8,6 @@ uses most. The last 15 % of the faces are held out and reported.
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
 from pathlib import Path
@@ -90,18 +89,3 @@ def train(out: Path, faces: int = 2600, first_seed: int = 5000, measured: tuple[
     )
     print(json.dumps({"faces": len(x), "first_seed": first_seed, "explained_held_out": round(explained, 4)}))
     return explained
-
-
-def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        prog="i2edit train regressor", description="Learn the first guess of an inversion."
-    )
-    parser.add_argument("--out", type=Path, default=Path("runs/regressor"))
-    parser.add_argument("--faces", type=int, default=2600)
-    parser.add_argument("--first-seed", type=int, default=5000)
-    options = parser.parse_args(argv)
-    train(options.out, options.faces, options.first_seed)
-
-
-if __name__ == "__main__":
-    main()
