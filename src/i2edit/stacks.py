@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from i2edit.nets.dlibface import DlibFace
     from i2edit.ontology import Belief
 
-PULL = 0.008  # as λ_L2: MobileStyleGAN never saw different w in its slots; held ten times tighter, hair was dyed but no mouth smiled
+PULL = 0.024  # three times λ_L2: MobileStyleGAN never saw different w in its slots; at λ_L2 itself faces fall apart, at ten times no mouth smiles
 
 
 def _option(default: Any, help: str) -> Any:

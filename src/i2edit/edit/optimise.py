@@ -31,7 +31,7 @@ Progress = Callable[[float, str], None]
 L2_TERMS = ("squared", "norm")
 RAMP_UP, RAMP_DOWN = 0.05, 0.25  # shares of the steps
 STANDING = 1e-4  # a loss that falls by less stands still
-DEPARTING = 0.5  # with a pull: the learning rate of each slot's own step, against that of the common one
+DEPARTING = 0.25  # with a pull: the learning rate of each slot's own step, against that of the common one
 
 
 @dataclass(frozen=True)
