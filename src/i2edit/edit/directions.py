@@ -198,13 +198,14 @@ class Directions:
         released = {name for value in values for name in KINDS[value].releases}
         related = {other for value in values for group in TOGETHER if value in group for other in group}
         related |= {other for value in values for other in EXCLUDES[value]} | set(values)
+        shaved = set(BEARD) - set(values) if "bushy eyebrows" in values and moved & set(MOUTH) else set()
         weights = torch.zeros(len(self.keys), dtype=torch.float64)
         for key, i in self._index.items():
             if key in HELD_ALWAYS:
                 weights[i] = self.settings.released if key in released else self.settings.confounder
                 if key == "glasses":  # bangs and gray hair bring them along, and nobody can ask for them
                     weights[i] *= 3
-            elif key.replace("_", " ") in kept:
+            elif key.replace("_", " ") in kept or key.replace("_", " ") in shaved:
                 weights[i] = self.settings.kept
             elif key.replace("_", " ") not in related:
                 weights[i] = self.settings.attribute
