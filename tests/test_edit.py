@@ -85,6 +85,21 @@ def test_nothing_asked_is_nothing_done(directions: Directions, sample_w: Sample)
     assert directions.layers(w, EditState()) == []
 
 
+def test_bushy_eyebrows_beside_a_changed_mouth_bring_no_beard(
+    directions: Directions, sample_w: Callable[[int], Tensor]
+) -> None:
+    """The mouth is seen then, and the labels can hardly tell bushy eyebrows from stubble; alone, only the brows are seen."""
+    for seed in range(6):
+        w = sample_w(seed)
+
+        def beard(*values: str, w: Tensor = w) -> float:
+            before, after = directions.logits(w), directions.logits(w + directions.step(w, EditState.of(*values)))
+            return max(after[value] - before[value] for value in ("mustache", "goatee", "sideburns"))
+
+        assert beard("bushy eyebrows", "sad") < 0.6 * beard("bushy eyebrows")
+        assert beard("bushy eyebrows", "sad", "goatee") > 1.0  # asked for
+
+
 @pytest.mark.parametrize("value", VALUES)
 def test_one_value_reaches_its_target_in_its_own_slots_and_holds_the_rest(
     directions: Directions, unconstrained: Directions, sample_w: Sample, sigma: Tensor, value: str
