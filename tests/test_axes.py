@@ -33,7 +33,9 @@ def test_the_leading_axes_are_those_of_the_largest_gradients() -> None:
         assert ((one.float()[:, :3].T @ basis[:, :3]).abs().diagonal() > 0.98).all()
 
 
-def test_samples_know_how_far_the_picture_moves(networks: tuple[Any, ...], mean_landmarks: np.ndarray) -> None:
+def test_samples_are_of_their_face_and_no_two_passes_are_the_same(
+    networks: tuple[Any, ...], mean_landmarks: np.ndarray
+) -> None:
     points = torch.from_numpy(np.asarray(mean_landmarks)).float()
     once = axes.samples(*networks, points, 5)
     assert once.shape == (axes.PASSES, len(USED_SLOTS), 512) and once.isfinite().all() and once.abs().max() > 0
@@ -42,7 +44,7 @@ def test_samples_know_how_far_the_picture_moves(networks: tuple[Any, ...], mean_
 
 
 def test_a_run_that_was_stopped_goes_on(
-    networks: tuple[Any, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+    networks: tuple[Any, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     axes.train(tmp_path / "whole", 3, 700_000, networks)
     axes.train(tmp_path / "part", 2, 700_000, networks)

@@ -55,7 +55,10 @@ def test_the_newest_pictures_can_be_kept(new_chat: NewChat, monkeypatch: pytest.
     chat = new_chat()
     states = [EditState.of(*values) for values in (("bangs",), ("smiling",), ("bangs", "smiling"))]
     made = [chat.picture(state).image for state in states]
-    chat.forget_pictures(2 * chat.photo.width * chat.photo.height + 5)
+    each = chat.photo.width * chat.photo.height + (
+        0 if chat.generated else chat.aligned.crop.width * chat.aligned.crop.height
+    )
+    chat.forget_pictures(2 * each + 5)
     drawn: list[EditState] = []
     draw = chat._draw
     monkeypatch.setattr(chat, "_draw", lambda state: drawn.append(state) or draw(state))  # type: ignore[func-returns-value]

@@ -6,11 +6,13 @@ import hashlib
 import json
 import os
 import re
+import sqlite3
 import struct
 import subprocess
 import sys
 import zlib
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -449,6 +451,19 @@ def test_small_talk_about_a_photo_is_not_an_edit(
     assert "no file missing.png" in refusal(i2edit("inspect", "missing.png"))
     assert "takes both" in refusal(i2edit("--c2pa-cert", "a.pem", "inspect", "a/turn-1.png"))
     assert "b.pem cannot be read" in refusal(i2edit("--c2pa-cert", "b.pem", "--c2pa-key", "b.pem", "inspect", "a"))
+
+
+def test_a_kept_text_cannot_steer_the_terminal(i2edit: I2Edit, quick: Editor) -> None:
+    run = i2edit("chat", "--face-seed", 3, "--keep", "--data", "d", "--out", "one", typed=("+bangs",))
+    id = re.findall(r"Stored as (\S+);", run.err)[0]
+    odd = "a \x1b[31m\x9b\u202e 👩‍🎤"
+    with closing(sqlite3.connect("d/store.sqlite")) as rows, rows:
+        shown = json.loads(rows.execute("SELECT shown FROM i2edit_turns").fetchone()[0])
+        rows.execute("UPDATE i2edit_turns SET shown = ?", (json.dumps({**shown, "text": odd}),))
+        rows.execute("UPDATE i2edit_sessions SET name = ?", (odd,))
+    for words in (("sessions", "list"), ("sessions", "show", id), ("chat", "--resume", id, "--out", "two")):
+        told = i2edit(*words, "--data", "d", typed=("+smiling",)).out
+        assert r"a \x1b[31m\x9b\u202e 👩‍🎤" in told and not set(told) & set("\x1b\x9b\u202e"), words
 
 
 def test_a_conversation_that_is_kept_and_gone_on_with(i2edit: I2Edit, quick: Editor) -> None:

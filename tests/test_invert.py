@@ -134,8 +134,12 @@ def test_axes_are_completed_to_all_of_w() -> None:
 def test_the_shipped_axes_fit_the_shipped_generator() -> None:
     axes = Axes.from_assets()
     assert axes.common.shape == (512, 512) and axes.slots.shape == (len(USED_SLOTS), 512, 512)
-    for basis in (axes.common, *axes.slots):
-        assert torch.allclose(basis.T @ basis, torch.eye(512), atol=1e-3)
+    from i2edit import assets
+
+    stored = assets.tensors("axes.safetensors")
+    for columns, basis in zip((stored["common"], *stored["slots"]), (axes.common, *axes.slots), strict=True):
+        assert torch.allclose(columns.T @ columns, torch.eye(columns.shape[1]), atol=3e-3)  # as they were learned
+        assert ((columns * basis[:, : columns.shape[1]]).sum(0).abs() > 0.999).all()
 
 
 def test_steps_along_axes_go_elsewhere_and_downhill_too(
@@ -188,11 +192,16 @@ def test_a_few_steps_bring_a_generated_face_closer(directions: Any) -> None:
     with torch.no_grad():
         crop = F.interpolate(generator.preview(w), scale_factor=4, mode="nearest")
     points = (directions.landmarks(w) * 1024).float()
-    settings = Settings(preview_steps=4, picture_steps=0)
+    settings = Settings(preview_steps=4, picture_steps=0, lr=0.06)
     done = inverter(crop, points, settings=settings)
     start = done.trace[0]
     assert start["identity"] < 0.5 and start["lpips"] < 0.3  # the regressor's guess is somewhere near
     assert done.lpips < 0.75 * start["lpips"] and done.trace[-1]["loss"] < 0.85 * start["loss"]
     assert done.identity < start["identity"] + 0.05
+    along = Inverter(generator, inverter.lpips, inverter.face, inverter.regressor, axes=Axes.from_assets())
+    straight, turned = (
+        one(crop, points, settings=Settings(preview_steps=12)).trace[-1]["loss"] for one in (inverter, along)
+    )
+    assert turned < 0.95 * straight  # the axes are worth having
     away, mean = ((x - w).norm(dim=-1).mean() for x in (done.w_raw, generator.w_mean))
     assert away < 0.8 * mean

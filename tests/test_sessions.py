@@ -798,9 +798,11 @@ def test_a_real_conversation_survives_bit_for_bit(store: Store, fresh: Callable[
     session.say("Give me bangs and a bit of a smile, please.", key="1")
     session.say("And some lipstick.", key="2")
     shown = session.undo(key="3").image
-    began = time.perf_counter()
-    again = resume(Store(store.root.parent), editor, session.id)
-    assert time.perf_counter() - began < 10  # an inversion takes a minute
+    inverter, editor.inverter = editor.inverter, None  # type: ignore[assignment]
+    try:
+        again = resume(Store(store.root.parent), editor, session.id)  # without an inversion
+    finally:
+        editor.inverter = inverter
     assert again.belief == session.belief == Belief.of("bangs", "smiling")
     assert again.image.tobytes() == shown.tobytes()
     black = session.say("Now make the hair black.")

@@ -747,6 +747,36 @@ def test_long_jobs_make_way_for_short_ones() -> None:
     line.close()
 
 
+def test_nothing_is_begun_beside_a_photo_that_nobody_waits_for_or_after_the_end() -> None:
+    for end in ("cancel", "close"):
+        line, done, begun, go = FairQueue(), [], threading.Event(), threading.Event()
+
+        def long(progress: Callable[[float, str], None], begun: Any = begun, go: Any = go) -> None:
+            begun.set()
+            go.wait(10)
+            progress(0.5, "opening")
+            pytest.fail("it went on")
+
+        photo = line.submit("a", long, long=True)
+        begun.wait(5)
+        short = line.submit("b", lambda progress, done=done: done.append("short"))
+        closing = threading.Thread(target=line.close)
+        if end == "cancel":
+            photo.cancel()
+        else:
+            closing.start()
+            time.sleep(0.05)
+        go.set()
+        with pytest.raises(Cancelled):
+            photo.result(10)
+        if end == "cancel":
+            short.result(10)  # the next one, in its own turn
+            line.close()
+        else:
+            closing.join(10)
+            assert done == []
+
+
 def test_a_photo_is_opened_however_many_talk() -> None:
     line, stop, talked = FairQueue(), threading.Event(), []
 

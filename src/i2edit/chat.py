@@ -325,9 +325,11 @@ class Chat:
     def forget_pictures(self, keep_pixels: int = 0) -> None:
         """Empties the picture cache; pictures are made again, identically, when asked for.
 
-        ``keep_pixels``: the newest pictures, with so many pixels in all, are kept; what they were made of is not.
+        ``keep_pixels``: the newest pictures, with so many pixels in all (their face crops count too), are kept; what they were made
+        of is not.
         """
-        room = keep_pixels // (self.photo.width * self.photo.height)
+        crop = 0 if self.generated else self.aligned.crop.width * self.aligned.crop.height
+        room = keep_pixels // (self.photo.width * self.photo.height + crop)
         while len(self._pictures) > room:
             del self._pictures[next(iter(self._pictures))]
         self._drawn.clear()
@@ -375,7 +377,7 @@ class Chat:
     def picture(self, state: EditState) -> Picture:
         """What a state looks like; the photo itself for the empty one."""
         if state in self._pictures:
-            found = self._pictures[state]
+            found = self._pictures[state] = self._pictures.pop(state)  # the newest now
             return Picture(found.image, found.crop, found.change, found.identity_distance, {})
         room = min(REMEMBERED, REMEMBERED_PIXELS // (self.photo.width * self.photo.height))
         while len(self._pictures) >= max(1, room):  # before drawing, so that large photos are not held once more

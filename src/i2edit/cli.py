@@ -228,7 +228,7 @@ def run_turns(chat: Chat, messages: list[str], out: Path, title: str = "original
         for number, message in enumerate(messages, 1):
             reply = chat.say(check_message(message))
             say(f"you: {message}")
-            say(f"i2edit: {reply.text}")
+            say(f"i2edit: {visible(reply.text)}")
             say(f"    [{reply.belief.text}]  {reply.seconds:.1f} s, identity distance {reply.identity_distance:.2f}")
             for sentence in reply.notes:
                 note(f"Note: {sentence}")
@@ -382,7 +382,7 @@ def resume_session(start: str, data: str | None, dialogue: Tracker | None = None
     for kept in session.turns[-3:]:
         if kept.turn.user is not None:
             say(f"you: {visible(kept.turn.user)}")
-        say(f"i2edit: {kept.text}\n    [{kept.turn.belief.text}]")
+        say(f"i2edit: {visible(kept.text)}\n    [{kept.turn.belief.text}]")
     return session
 
 
@@ -467,7 +467,7 @@ def converse(session: Chat | Session, folder: Path, read: Callable[[], str | Non
         nonlocal number
         number += 1
         path = save(reply.image, folder / f"turn-{number}.png", reply.state)
-        say(f"i2edit: {reply.text}")
+        say(f"i2edit: {visible(reply.text)}")
         say(f"    [{reply.belief.text}]  {path}")
         for sentence in reply.notes:
             note(f"Note: {sentence}")

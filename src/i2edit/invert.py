@@ -28,7 +28,8 @@ INNER = (slice(60, 220), slice(48, 208))  # rows, columns of the inner face in a
 
 @dataclass(frozen=True)
 class Settings:
-    """Steps and weights of the optimisation."""
+    """Steps, rates (units of w a step, at their highest) and weights of the optimisation; ``pull``: per squared departure of a slot from
+    what all share, ``prior``: per squared distance of that from the mean w."""
 
     preview_steps: int = 36
     picture_steps: int = 0
@@ -94,6 +95,7 @@ class Axes(nn.Module):
     slots: Tensor
 
     def __init__(self, common: Tensor, slots: Tensor) -> None:
+        """common [512, k], slots [15, 512, k], for any k up to 512."""
         super().__init__()
         self.register_buffer("common", completed(common))
         self.register_buffer("slots", torch.stack([completed(one) for one in slots]))
@@ -138,7 +140,7 @@ class Inverter:
         axes: Axes | None = None,
         picture: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
-        """``picture``: a quicker way to the generator's picture, where no gradient is needed."""
+        """``picture``: a quicker way from w [1, slots, 512] to the generator's picture [1, 3, S, S] in [-1, 1], where no gradient is needed."""
         self.generator, self.lpips, self.face, self.regressor = generator, lpips, face, regressor
         self.settings = settings or Settings()
         self.axes, self.picture = axes, picture or generator.synthesis
@@ -208,7 +210,7 @@ class Inverter:
             correct_every: int = 0,
         ) -> None:
             optimiser = torch.optim.Adam([shift, moved], lr=lr)
-            missing: Tensor | float = 0.0
+            correction: Tensor | float = 0.0
             for step in range(steps):
                 t = step / max(1, steps)
                 ramp = min(1.0, (step + 1) / 5) * (0.5 + 0.5 * float(torch.cos(torch.tensor(t * torch.pi))))
@@ -216,10 +218,11 @@ class Inverter:
                     group["lr"] = lr * ramp
                 common, spread = place()
                 w = common[:, None] + spread
+                seen = view(w)
                 if correct_every and step % correct_every == 0:
                     with torch.no_grad():
-                        missing = self._small(w) - view(w)
-                loss, perceptual, identity = losses(view(w) + missing, common, spread)
+                        correction = self._small(w) - seen
+                loss, perceptual, identity = losses(seen + correction, common, spread)
                 optimiser.zero_grad()
                 loss.backward()
                 optimiser.step()
@@ -265,7 +268,7 @@ class EncoderInverter:
         small = F.interpolate(crop, size=256, mode="area")
         w = self.encoder(small)
         with torch.enable_grad():
-            seen = self.default(crop, landmarks, progress, settings=replace(self.default.settings, picture_steps=0))
+            seen = self.default(crop, landmarks, progress, settings=replace(self.default.settings, correct_every=0))
         view = F.interpolate(self.draw(w), size=256, mode="area")
         lpips, face = self.default.lpips, self.default.face
         distance = lpips(view, small).item()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 sessions_app = typer.Typer(help="Stored conversations: look, take along, delete for good.", no_args_is_help=True)
 cache_app = typer.Typer(help="What can be made again.", no_args_is_help=True)
+
+TURNING = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"  # marks of direction
 
 DataOption = Annotated[
     str | None,
@@ -57,16 +60,19 @@ def show(id: IdArgument, data: DataOption = None, as_json: JsonOption = False) -
     print(f"{visible(record.name)}, opened {_when(record.created)}, last used {_when(record.updated)}")
     for kept in record.turns:
         said = kept.turn.user if kept.turn.user is not None else _event(kept)
-        print(f"you: {visible(said)}\ni2edit: {kept.text}\n    [{kept.turn.belief.text}]")
+        print(f"you: {visible(said)}\ni2edit: {visible(kept.text)}\n    [{kept.turn.belief.text}]")
 
 
 def visible(text: str) -> str:
-    r"""A text that came from anywhere, for a terminal: what would steer it is written out.
+    r"""A text that came from anywhere, for a terminal: what would steer it, or turn the direction of writing, is written out.
 
     >>> print(visible("smile \x1b[31m"))
     smile \x1b[31m
     """
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return "".join(
+        c.encode("unicode_escape").decode() if unicodedata.category(c) in ("Cc", "Cs") or c in TURNING else c
+        for c in text
+    )
 
 
 @sessions_app.command("export")
@@ -91,7 +97,7 @@ def export(
         (folder / "session.json").write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         dialogue = Dialogue(record.id, names.get("photo", ""), tuple(kept.turn for kept in record.turns))
         write_dialogues([dialogue], folder / "dialogue.jsonl")
-    print(f"{out}: {record.version} turns and {len(record.blobs)} files of {record.name}.")
+    print(f"{out}: {record.version} turns and {len(record.blobs)} files of {visible(record.name)}.")
 
 
 @sessions_app.command("delete")

@@ -113,7 +113,7 @@ class Settings:
     attribute: float = 0.3  # per squared logit of an attribute that nobody asked for
     confounder: float = 0.8
     released: float = 0.08
-    kept: float = 2.0  # an attribute that was asked for in the layer below
+    kept: float = 2.0  # an attribute that was asked for in the layer below, and beards that brows must not bring
     person: float = 600.0  # per squared unit of the face descriptor (0.6 = somebody else)
     leave: float = 0.7  # how far the other hair colours go towards the faces that do not have them
     dye: float = 0.1  # of all that is held, for a hair colour: of that picture only the hair is seen
@@ -198,14 +198,14 @@ class Directions:
         released = {name for value in values for name in KINDS[value].releases}
         related = {other for value in values for group in TOGETHER if value in group for other in group}
         related |= {other for value in values for other in EXCLUDES[value]} | set(values)
-        shaved = set(BEARD) - set(values) if "bushy eyebrows" in values and moved & set(MOUTH) else set()
+        bare = set(BEARD) - set(values) if "bushy eyebrows" in values and moved & set(MOUTH) else set()
         weights = torch.zeros(len(self.keys), dtype=torch.float64)
         for key, i in self._index.items():
             if key in HELD_ALWAYS:
                 weights[i] = self.settings.released if key in released else self.settings.confounder
                 if key == "glasses":  # bangs and gray hair bring them along, and nobody can ask for them
                     weights[i] *= 3
-            elif key.replace("_", " ") in kept or key.replace("_", " ") in shaved:
+            elif key.replace("_", " ") in kept or key.replace("_", " ") in bare:
                 weights[i] = self.settings.kept
             elif key.replace("_", " ") not in related:
                 weights[i] = self.settings.attribute

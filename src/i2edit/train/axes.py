@@ -5,7 +5,7 @@
 What the losses of an inversion compare (LPIPS maps of the crop and of the inner face, pixels, the descriptor) is a long vector φ(w),
 and near its minimum their curvature is JᵀJ, with J the Jacobian of φ. For a random v of unit variance, E[(Jᵀv)(Jᵀv)ᵀ] = JᵀJ: a few
 backward passes a face give its mean over faces. The axes are its eigenvectors, for all slots together and for each slot.
-`OUT/samples.safetensors` keeps the passes: a run that was stopped goes on.
+`OUT/samples-SEED.safetensors` keeps the passes: a run that was stopped goes on.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from i2edit.errors import DataError
 from i2edit.invert import INNER, Settings
 from i2edit.nets.dlibface import DlibFace, face_chip
 from i2edit.nets.lpips import LPIPS
@@ -26,7 +27,8 @@ from i2edit.nets.mobile import USED_SLOTS, Generator
 
 PASSES = 2  # a face
 KEPT = 256  # axes a slot that are stored
-DISTANCE = 0.3  # of the descriptors, at which the weight of their distance becomes one of its square
+DISTANCE = 0.3  # typical descriptor distance: c·d is replaced by c·d² / (2 · DISTANCE), which has the same slope there
+APART = 0.076  # standard deviation of a slot about the common w, a fifth of that of w
 
 
 def samples(
@@ -41,7 +43,7 @@ def samples(
     share = torch.rand(1, generator=rng)
     middle = generator.w_mean + share * (generator.seed(seed) - generator.w_mean)
     w = middle[:, None].expand(-1, generator.num_slots, -1)
-    w = (w + 0.076 * torch.randn(w.shape, generator=rng)).requires_grad_(True)
+    w = (w + APART * torch.randn(w.shape, generator=rng)).requires_grad_(True)
     view = generator.preview(w)
     maps = [lpips.features(view), lpips.features(view[..., INNER[0], INNER[1]])]
     descriptor = face(face_chip(view, landmarks * view.shape[-1]))
@@ -74,19 +76,26 @@ def axes_of(gradients: Tensor, kept: int = KEPT) -> dict[str, Tensor]:
 
 
 def train(out: Path, faces: int = 600, first_seed: int = 700_000, networks: tuple[Any, ...] | None = None) -> None:
-    """Writes `axes.safetensors` into ``out``; goes on with the samples that are there."""
+    """Writes `axes.safetensors` (`axes_of`) into ``out``; goes on with the samples that are there.
+
+    ``networks``: generator, LPIPS and face descriptor (default: the published ones). Raises DataError for no faces.
+    """
     from safetensors.torch import load_file, save_file
 
     from i2edit.edit.directions import Directions
 
+    if faces < 1:
+        raise DataError(f"Axes are learned from at least one face, not {faces}.")
     if networks is None:
         networks = (Generator.from_weights(), LPIPS("alex").from_weights(), DlibFace.from_weights())
     generator, lpips, face = networks
     directions = Directions.from_assets()
     out.mkdir(parents=True, exist_ok=True)
-    kept = out / f"samples-{first_seed}.safetensors"
+    stored = out / f"samples-{first_seed}.safetensors"
     done = (
-        load_file(kept)["samples"] if kept.is_file() else torch.zeros(0, len(USED_SLOTS), generator.config.dim).half()
+        load_file(stored)["samples"]
+        if stored.is_file()
+        else torch.zeros(0, len(USED_SLOTS), generator.config.dim).half()
     )
     began, fresh = time.time(), [done]
     for number in range(len(done) // PASSES, faces):
@@ -96,8 +105,8 @@ def train(out: Path, faces: int = 600, first_seed: int = 700_000, networks: tupl
         if number % 50 == 49 or number + 1 == faces:
             done = torch.cat(fresh)
             fresh = [done]
-            part = kept.with_suffix(".part")
+            part = stored.with_suffix(".part")
             save_file({"samples": done}, part)
-            os.replace(part, kept)
+            os.replace(part, stored)
             print(json.dumps({"faces": number + 1, "seconds": round(time.time() - began)}), flush=True)
     save_file(axes_of(done[: PASSES * faces]), str(out / "axes.safetensors"))

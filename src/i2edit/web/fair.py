@@ -52,7 +52,7 @@ class Ticket:
         return self._value
 
     def state(self) -> dict[str, Any]:
-        """``{"state": "waiting", "position": 1}`` (1: next but for the one at work), or ``{"state": "working", "share": 0..1, "text"}``."""
+        """``{"state": "waiting", "position": 1}`` (1: next of its kind, short or long, but for the one at work), or ``{"state": "working", "share": 0..1, "text"}``."""
         with self.line.changed:
             if self.started or self.done:
                 return {"state": "working", "share": round(self.share, 3), "text": self.text}
@@ -174,7 +174,7 @@ class FairQueue:
                 waiting = len(self._short) if ticket.long else 0
             for _ in range(waiting):
                 with self.changed:
-                    between = self._next(self._short)
+                    between = None if ticket.cancelled or self._closed else self._next(self._short)
                 if between is not None:
                     self._run(between)
             if ticket.long and (ticket.cancelled or self._closed):

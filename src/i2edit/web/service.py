@@ -57,8 +57,8 @@ UPLOAD_SECONDS = 1800.0  # a photo that was sent and not opened is kept so long
 UPLOADS = 32  # and so many of them
 RESIDENT = 16  # conversations in memory, the latest used ones,
 RESIDENT_PIXELS = 150_000_000  # with so many pixels of photos in all,
-WITH_PICTURES = 4  # of the latest of them all that a next turn may need (some 250 MB),
-KEPT_PIXELS = 10_000_000  # of the others the newest pictures, which undo goes back to (6 bytes a pixel)
+WITH_PICTURES = 4  # of the latest of them all that a next turn may need (some 250 MB each),
+KEPT_PIXELS = 10_000_000  # of each other one the newest pictures, which undo goes back to (4 bytes a pixel)
 # dlib descriptor distance to the photo (0.6 = another person) → words
 IDENTITY = (
     (0.02, "the photo itself"),
