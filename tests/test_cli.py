@@ -457,7 +457,7 @@ def test_a_kept_text_cannot_steer_the_terminal(i2edit: I2Edit, quick: Editor) ->
     run = i2edit("chat", "--face-seed", 3, "--keep", "--data", "d", "--out", "one", typed=("+bangs",))
     id = re.findall(r"Stored as (\S+);", run.err)[0]
     odd = "a \x1b[31m\x9b\u202e 👩‍🎤"
-    with closing(sqlite3.connect("d/store.sqlite")) as rows, rows:
+    with closing(sqlite3.connect(next(Path("d").rglob("store.sqlite")))) as rows, rows:
         shown = json.loads(rows.execute("SELECT shown FROM i2edit_turns").fetchone()[0])
         rows.execute("UPDATE i2edit_turns SET shown = ?", (json.dumps({**shown, "text": odd}),))
         rows.execute("UPDATE i2edit_sessions SET name = ?", (odd,))
