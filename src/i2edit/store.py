@@ -212,7 +212,8 @@ class Store:
 
     def create(self, name: str, opening: Mapping[str, Any], blobs: Mapping[str, bytes]) -> str:
         """A new session without turns → its id, which cannot be guessed. ``blobs``: name → content."""
-        id = secrets.token_urlsafe(24).replace("-", "_")  # an id is also an argument of commands, where "-…" is an option
+        # An id is also an argument of commands, where "-…" is an option.
+        id = secrets.token_urlsafe(24).replace("-", "_")
         now = time.time()
         row = {
             "id": id, "version": 0, "name": _clean(name), "created": now, "updated": now,
