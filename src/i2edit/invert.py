@@ -106,7 +106,7 @@ class Axes(nn.Module):
         from i2edit import assets
 
         stored = assets.tensors("axes.safetensors")
-        return cls(stored["common"].float(), stored["slots"].float())
+        return cls(stored["common"], stored["slots"])
 
 
 def completed(columns: Tensor) -> Tensor:
@@ -176,10 +176,9 @@ class Inverter:
 
         def place() -> tuple[Tensor, Tensor]:
             """What all slots share [1, 512], and how each departs from it [1, slots, 512]."""
-            if axes is None:
-                return start + shift, nothing.index_copy(1, used, moved[None])
-            apart = torch.einsum("sij,sj->si", axes.slots, moved)
-            return start + shift @ axes.common.T, nothing.index_copy(1, used, apart[None])
+            together = shift if axes is None else shift @ axes.common.T
+            apart = moved if axes is None else torch.einsum("sij,sj->si", axes.slots, moved)
+            return start + together, nothing.index_copy(1, used, apart[None])
 
         total = max(1, s.preview_steps + 4 * s.picture_steps)
         trace: list[dict[str, float]] = []

@@ -855,10 +855,8 @@ class _Talker:
             "step": (lambda: self.step(conv), 1 if conv.undo_stack or conv.redo_stack else few / 2),
             "talk": (lambda: self.talk(belief), 1),
             "composed": (lambda: self.composed(conv), 1),
-            "whole": (
-                lambda: self.whole(conv),
-                1 if self.split == "more" else 0,
-            ),  # nobody is examined in what was taught
+            # nobody is examined in what was taught
+            "whole": (lambda: self.whole(conv), 1 if self.split == "more" else 0),
         }
         name = self.rng.choices(list(moves), weights=[weight.get(k, 0) * f for k, (_, f) in moves.items()])[0]
         return moves[name][0]()

@@ -198,14 +198,15 @@ class Directions:
         released = {name for value in values for name in KINDS[value].releases}
         related = {other for value in values for group in TOGETHER if value in group for other in group}
         related |= {other for value in values for other in EXCLUDES[value]} | set(values)
-        bare = set(BEARD) - set(values) if "bushy eyebrows" in values and moved & set(MOUTH) else set()
+        if "bushy eyebrows" in values and moved & set(MOUTH):  # which come with stubble, and the mouth is seen
+            kept = (*kept, *(set(BEARD) - set(values)))
         weights = torch.zeros(len(self.keys), dtype=torch.float64)
         for key, i in self._index.items():
             if key in HELD_ALWAYS:
                 weights[i] = self.settings.released if key in released else self.settings.confounder
                 if key == "glasses":  # bangs and gray hair bring them along, and nobody can ask for them
                     weights[i] *= 3
-            elif key.replace("_", " ") in kept or key.replace("_", " ") in bare:
+            elif key.replace("_", " ") in kept:
                 weights[i] = self.settings.kept
             elif key.replace("_", " ") not in related:
                 weights[i] = self.settings.attribute

@@ -38,7 +38,7 @@ def samples(
 
     The face: between the mean and a seed's, each slot a little apart from the others, as in the middle of an inversion.
     """
-    s = settings or Settings()
+    s = settings or Settings(identity=0.6)  # that which the shipped axes were learned with
     rng = torch.Generator().manual_seed(seed)
     share = torch.rand(1, generator=rng)
     middle = generator.w_mean + share * (generator.seed(seed) - generator.w_mean)
@@ -92,11 +92,9 @@ def train(out: Path, faces: int = 600, first_seed: int = 700_000, networks: tupl
     directions = Directions.from_assets()
     out.mkdir(parents=True, exist_ok=True)
     stored = out / f"samples-{first_seed}.safetensors"
-    done = (
-        load_file(stored)["samples"]
-        if stored.is_file()
-        else torch.zeros(0, len(USED_SLOTS), generator.config.dim).half()
-    )
+    done = torch.zeros(0, len(USED_SLOTS), generator.config.dim).half()
+    if stored.is_file():
+        done = load_file(stored)["samples"]
     began, fresh = time.time(), [done]
     for number in range(len(done) // PASSES, faces):
         seed = first_seed + number

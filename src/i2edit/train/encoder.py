@@ -2,7 +2,7 @@
 
     i2edit train encoder --out DIR [--only regressor|axes] [--faces N]
 
-Writes `regressor.safetensors` and `axes.safetensors`, 5.7 MB in all. Both learn from generated faces alone, half an hour of two cores.
+Writes `regressor.safetensors` and `axes.safetensors`, 5.7 MB in all. Both learn from generated faces alone.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from pathlib import Path
 
 from i2edit.train import axes, regressor
 
-PARTS = {
+PARTS = {  # → what trains it, faces, and the first one's seed
     "regressor": (regressor.train, 2600, 5000),
     "axes": (axes.train, 600, 700_000),
-}  # faces, and the first one's seed
+}
 
 
 def main(argv: list[str] | None = None) -> None:
